@@ -1,0 +1,161 @@
+"""The way in: an environment or an endpoint, its key, and the models behind it.
+
+async with CloudBase(env="env-demo", api_key=key) as app:
+    model = app.ai().create_model("cloudbase")
+"""
+
+from __future__ import annotations
+
+import re
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from chat.cloudbase import errors, group_names
+from chat.cloudbase.chat_model import ChatModel
+from chat.cloudbase.transport import Endpoint, HttpPool, Patience
+
+CHINA_REGIONS: Final = frozenset(
+    {
+        "ap-shanghai",
+        "ap-guangzhou",
+        "ap-shenzhen-fsi",
+        "ap-shanghai-fsi",
+        "ap-nanjing",
+        "ap-beijing",
+        "ap-chengdu",
+        "ap-chongqing",
+        "ap-hongkong",
+    }
+)
+"""Regions behind the mainland gateway (CloudBase Node SDK); all others are behind the other."""
+
+_ENVIRONMENT = re.compile(r"[a-z0-9_-]{1,40}")
+_KEY = re.compile(r"[!-~]*")
+_SHOWN_LENGTH = 80
+
+
+class Ai:
+    """What `app.ai()` gives: makes models."""
+
+    def __init__(self, app: CloudBase | OpenAICompatible) -> None:
+        self._app = app
+
+    def create_model(self, group: str) -> ChatModel:
+        """Return the model group of that name; raises IllegalGroupName with the reason."""
+        name = group_names.check(group)
+        return ChatModel(name, self._app.chat_endpoint(name), self._app.http)
+
+
+class _App:
+    """What both ways in share: a key, patience, and a pool of connections, lent or its own."""
+
+    def __init__(
+        self, base_url: str, api_key: str, http: HttpPool | None, patience: Patience
+    ) -> None:
+        self.base_url = base_url
+        self.patience = patience
+        self.http = http or HttpPool()
+        self._owns_http = http is None
+        self._api_key = _checked_key(api_key)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.base_url!r})"
+
+    async def __aenter__(self) -> Self:
+        """Open our own connections; a pool that was lent is open already."""
+        if self._owns_http:
+            await self.http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close our own connections."""
+        if self._owns_http:
+            await self.http.__aexit__(kind, error, traceback)
+
+    def _endpoint(self, path: str) -> Endpoint:
+        return Endpoint(f"{self.base_url}{path}", self._api_key, self.patience)
+
+
+class CloudBase(_App):
+    """A CloudBase AI environment: its gateway, `/v1/ai/{group}/chat/completions`."""
+
+    def __init__(
+        self,
+        *,
+        env: str,
+        api_key: str,
+        region: str = "ap-shanghai",
+        intl: bool = False,
+        base_url: str | None = None,
+        http: HttpPool | None = None,
+        patience: Patience = Patience(),  # noqa: B008 -- a frozen value
+    ) -> None:
+        """Name the environment. `base_url`, the part before `/v1`, is for gateways elsewhere;
+        `intl` or a region outside China chooses the international gateway.
+
+        Raises IllegalEnvironment, IllegalBaseUrl or KeyMalformed.
+        """
+        if not _ENVIRONMENT.fullmatch(env):
+            raise errors.IllegalEnvironment(name=errors.scrub(env)[:_SHOWN_LENGTH])
+        domain = "api.intl" if intl or region not in CHINA_REGIONS else "api"
+        gateway = base_url or f"https://{env}.{domain}.tcloudbasegateway.com"
+        super().__init__(_checked_url(gateway).removesuffix("/v1"), api_key, http, patience)
+        self.env = env
+
+    def ai(self) -> Ai:
+        """Return the maker of models."""
+        return Ai(self)
+
+    def chat_endpoint(self, group: str) -> Endpoint:
+        """Where the chat completions of a group are."""
+        return self._endpoint(f"/v1/ai/{group}/chat/completions")
+
+
+class OpenAICompatible(_App):
+    """Any endpoint that speaks OpenAI's chat completions; `base_url` usually ends in `/v1`."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str = "",
+        http: HttpPool | None = None,
+        patience: Patience = Patience(),  # noqa: B008 -- a frozen value
+    ) -> None:
+        """Name the endpoint; no key, no Authorization. Raises IllegalBaseUrl or KeyMalformed."""
+        super().__init__(_checked_url(base_url), api_key, http, patience)
+
+    def ai(self) -> Ai:
+        """Return the maker of models."""
+        return Ai(self)
+
+    def chat_endpoint(self, group: str) -> Endpoint:
+        """Where the chat completions are: the same for every group."""
+        return self._endpoint("/chat/completions")
+
+
+def _checked_key(api_key: str) -> str:
+    """The key without the white space that pasting adds."""
+    key = api_key.strip()
+    if not _KEY.fullmatch(key):
+        raise errors.KeyMalformed
+    return key
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parts = urlsplit(url.strip())
+        is_legal = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_plain = "@" not in parts.netloc and not parts.query and not parts.fragment
+        _ = parts.port  # raises ValueError when it is no number
+    except ValueError:
+        is_legal = is_plain = False
+    if not (is_legal and is_plain):
+        raise errors.IllegalBaseUrl
+    return url.strip().rstrip("/")

@@ -1,0 +1,271 @@
+"""Chunks of a streamed answer, and whole answers, to events (OpenAI chat completions)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from chat.cloudbase import errors
+from chat.cloudbase.events import (
+    Finished,
+    ModelNamed,
+    ReasoningDelta,
+    StreamEvent,
+    TextDelta,
+    UsageReported,
+)
+from chat.cloudbase.framing import Frames
+from chat.cloudbase.messages import Completion
+
+_NOTHING = msgspec.Raw()
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None  # what newer vLLM and OpenRouter call it
+
+
+class _Choice(msgspec.Struct):
+    index: int | None = 0
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    """What we read of a chunk. Raw members are looked at only when it matters."""
+
+    model: str | None = None
+    choices: list[_Choice] | None = None
+    usage: msgspec.Raw = _NOTHING
+    error: msgspec.Raw = _NOTHING
+    code: msgspec.Raw = _NOTHING
+
+
+class _PromptDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _CompletionDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+    prompt_cache_hit_tokens: int | None = None  # what DeepSeek calls cached_tokens
+
+
+class _AnswerMessage(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+
+
+class _AnswerChoice(msgspec.Struct):
+    message: _AnswerMessage
+    finish_reason: str | None = None
+
+
+class _Answer(msgspec.Struct):
+    choices: list[_AnswerChoice]
+    model: str | None = None
+    usage: msgspec.Raw = _NOTHING
+
+
+# Some services write numbers as strings.
+_decode_chunk = msgspec.json.Decoder(_Chunk, strict=False).decode
+_decode_usage = msgspec.json.Decoder(_Usage, strict=False).decode
+
+
+class _Joined:
+    """Events in their order, neighbouring text of one kind joined."""
+
+    __slots__ = ("_kind", "_parts", "events")
+
+    def __init__(self) -> None:
+        self.events: list[StreamEvent] = []
+        self._kind: type[TextDelta] | type[ReasoningDelta] = TextDelta
+        self._parts: list[str] = []
+
+    def add(self, kind: type[TextDelta] | type[ReasoningDelta], text: str) -> None:
+        if kind is not self._kind:
+            self.flush()
+            self._kind = kind
+        self._parts.append(text)
+
+    def flush(self) -> None:
+        if self._parts:
+            self.events.append(self._kind("".join(self._parts)))
+            self._parts.clear()
+
+
+class ChunkReader:
+    """Turns the bytes of one streamed answer into events.
+
+    It never raises: what arrived before trouble is handed out first. Afterwards `failure` holds
+    the trouble, or `is_done` says that nothing more is to come.
+    """
+
+    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
+        """`secrets` are the keys to keep out of an error."""
+        self.failure: errors.CloudBaseError | None = None
+        self.is_done = False
+        self._frames = Frames()
+        self._secrets = secrets
+        self._model_is_known = False
+        self._finish_reason: str | None = None
+        self._raw_usage = _NOTHING
+        self._usage: UsageReported | None = None
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether the model has said why it stopped: the text is complete, a report may follow."""
+        return self._finish_reason is not None
+
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        """Take the bytes of one read; return all events in them, neighbouring text joined."""
+        payloads, is_too_long = self._frames.feed(data)
+        events = self._events(payloads)
+        if is_too_long and not self._is_over:
+            self.failure = errors.ProviderSpokeGarbage("an event of the stream is too long")
+        return events
+
+    def finish(self) -> list[StreamEvent]:
+        """Take the end of the stream; return the last events."""
+        events: list[StreamEvent] = []
+        if not self._is_over:
+            events = self._events(self._frames.finish())
+            if isinstance(self.failure, errors.ProviderSpokeGarbage):
+                self.failure = errors.StreamBroken("the stream ended in the middle of an event")
+        if not self._is_over:
+            events += self._ending()
+        return events
+
+    @property
+    def _is_over(self) -> bool:
+        return self.is_done or self.failure is not None
+
+    def _events(self, payloads: list[bytes]) -> list[StreamEvent]:
+        """All events of the chunks of one read: the name, the text, the last usage report."""
+        joined = _Joined()
+        for payload in payloads:
+            chunk = self._chunk(payload)
+            if chunk is None:
+                break
+            self._take(chunk, joined)
+            if self._is_refusal(chunk, payload):
+                break
+        joined.flush()
+        self._report_usage(joined.events)
+        if self.is_done:
+            joined.events += self._ending()
+        return joined.events
+
+    def _take(self, chunk: _Chunk, joined: _Joined) -> None:
+        if not self._model_is_known and chunk.model:
+            self._model_is_known = True
+            joined.events.append(ModelNamed(chunk.model))
+        if chunk.usage is not _NOTHING:
+            self._raw_usage = chunk.usage
+        for choice in chunk.choices or ():
+            # Any other index is a second answer to the same question: nobody asked for one.
+            if not choice.index:
+                self._take_choice(choice, joined)
+
+    def _take_choice(self, choice: _Choice, joined: _Joined) -> None:
+        delta = choice.delta
+        if delta is not None:
+            thought = delta.reasoning_content or delta.reasoning
+            if thought:
+                joined.add(ReasoningDelta, thought)
+            if delta.content:
+                joined.add(TextDelta, delta.content)
+        if choice.finish_reason:
+            self._finish_reason = choice.finish_reason
+
+    def _chunk(self, payload: bytes) -> _Chunk | None:
+        """The chunk in an event's data; None when the stream is over, whatever ended it."""
+        try:
+            return _decode_chunk(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if payload.strip() == b"[DONE]":
+                self.is_done = True
+            else:
+                self.failure = errors.ProviderSpokeGarbage(str(error), secrets=self._secrets)
+            return None
+
+    def _is_refusal(self, chunk: _Chunk, payload: bytes) -> bool:
+        """Notice an error inside the stream: an `error`, a `code`, or "error" as the reason."""
+        is_suspect = chunk.error is not _NOTHING or chunk.code is not _NOTHING
+        if not is_suspect and self._finish_reason != "error":
+            return False
+        frame = errors.parsed(payload) or {}
+        if errors.holds_error(frame) or self._finish_reason == "error":
+            self.failure = errors.from_frame(frame, secrets=self._secrets)
+        return self.failure is not None
+
+    def _report_usage(self, events: list[StreamEvent]) -> None:
+        """Some services repeat their report on every chunk: only the last of a read is decoded."""
+        raw, self._raw_usage = self._raw_usage, _NOTHING
+        usage = usage_from(raw) if raw is not _NOTHING else None
+        if usage is not None and usage != self._usage:
+            self._usage = usage
+            events.append(usage)
+
+    def _ending(self) -> list[StreamEvent]:
+        if self._finish_reason is not None:
+            self.is_done = True
+            return [Finished(self._finish_reason)]
+        if self.is_done:
+            return [Finished("unknown")]
+        self.failure = errors.StreamBroken("the stream ended before the answer did")
+        return []
+
+
+def usage_from(raw: bytes | msgspec.Raw) -> UsageReported | None:
+    """Return the usage report in a chunk's or an answer's `usage`, None if it says nothing."""
+    try:
+        usage = _decode_usage(raw)
+    except msgspec.DecodeError:
+        return None  # null, or a shape nobody documents: the ledger then says "unknown"
+    if usage.prompt_tokens is None and usage.completion_tokens is None:
+        return None
+    prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    prompt_details = usage.prompt_tokens_details or _PromptDetails()
+    completion_details = usage.completion_tokens_details or _CompletionDetails()
+    cached = prompt_details.cached_tokens
+    return UsageReported(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=usage.total_tokens or prompt + completion,
+        cached_tokens=usage.prompt_cache_hit_tokens if cached is None else cached,
+        reasoning_tokens=completion_details.reasoning_tokens,
+    )
+
+
+def completion_from(body: bytes, secrets: Iterable[str] = ()) -> Completion:
+    """Return the whole answer in a body.
+
+    Raises ProviderSpokeGarbage if it is none; the caller has looked for an error before.
+    """
+    raw: dict[str, Any] = errors.parsed(body) or {}
+    try:
+        answer = msgspec.json.decode(body, type=_Answer, strict=False)
+        choice = answer.choices[0]
+    except (msgspec.DecodeError, UnicodeDecodeError, IndexError) as error:
+        trouble = str(error)
+    else:
+        message = choice.message
+        return Completion(
+            text=message.content or "",
+            reasoning=message.reasoning_content or message.reasoning or "",
+            finish_reason=choice.finish_reason or None,
+            model=answer.model or None,
+            usage=usage_from(answer.usage) if answer.usage is not _NOTHING else None,
+            raw=raw,
+        )
+    raise errors.ProviderSpokeGarbage(trouble, secrets=secrets)

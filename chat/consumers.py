@@ -1,0 +1,190 @@
+"""The socket of a conversation: JSON in, pieces of page out. It decides nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.db.models import Q
+from django.utils import translation
+from django.utils.translation import gettext
+
+from chat.cloudbase.errors import CloudBaseError
+from chat.forms.messages import MessageForm
+from chat.models import Conversation, Message
+from chat.rendering import fragments
+from chat.turns import engine, owner
+from chat.turns.watching import Page
+
+logger = logging.getLogger(__name__)
+
+SIGNED_OUT = 4401
+NOT_FOUND = 4404
+
+
+class ConversationConsumer(AsyncWebsocketConsumer):
+    """One open page that shows one conversation."""
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle one message in the language of the page."""
+        with translation.override(self._language()):
+            await super().dispatch(message)
+
+    async def connect(self) -> None:
+        """Accept whoever may be here, and bring the page up to date.
+
+        A refusal comes after accepting: only then does the browser learn its code, and whether
+        trying again can help.
+        """
+        self.conversation_pk: int = self.scope["url_route"]["kwargs"]["pk"]
+        self.page = Page(self.send, self.channel_name)
+        self.questions: set[int] = set()
+        await self.accept()
+        user = self.scope["user"]
+        if user is None or not user.is_authenticated:
+            await self.close(SIGNED_OUT)
+            return
+        await self.channel_layer.group_add(owner.group_of(self.conversation_pk), self.channel_name)
+        revision = await _revision(self.conversation_pk, user.pk)
+        if revision is None:
+            await self.close(NOT_FOUND)
+            return
+        await self._catch_up(is_stale=self._query("seen") != str(revision))
+
+    async def disconnect(self, code: int) -> None:
+        await self.channel_layer.group_discard(
+            owner.group_of(self.conversation_pk), self.channel_name
+        )
+        await self.page.leave()
+
+    # From the browser
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Do what the page asks; whatever goes wrong, what was typed stays there."""
+        content = _parsed(text_data)
+        key = str(content.get("key", ""))[:40]
+        try:
+            match content:
+                case {"action": "send"}:
+                    await self._ask(content, key)
+                case {"action": "stop"}:
+                    await self._stop()
+                case {"action": "regenerate", "message": str(pk)} if pk.isdecimal():
+                    await self._regenerate(int(pk), content)
+                case _:
+                    await self._refuse(
+                        key, [gettext("This page sent something unknown. Reload it.")]
+                    )
+        except CloudBaseError as error:
+            problem = fragments.problem(error.as_dict())
+            await self._refuse(key, [problem.sentence] if problem else [])
+        except Exception:  # the edge of a socket: the page hears of it and keeps what was typed
+            logger.exception("a frame for conversation %s broke", self.conversation_pk)
+            await self._refuse(key, [gettext("Something broke on this site. Please try again.")])
+
+    async def _ask(self, content: dict[str, Any], key: str) -> None:
+        form = await _checked(content)
+        if form.errors:
+            await self._refuse(key, form.sentences())
+            return
+        await engine.start(
+            self.conversation_pk,
+            form.cleaned_data["text"],
+            key=form.cleaned_data["key"],
+            model=form.cleaned_data["model"],
+        )
+        await self.send(fragments.accepted_frame(key))
+
+    async def _stop(self) -> None:
+        live = Message.objects.live().filter(conversation=self.conversation_pk)
+        async for message in live.select_related("worker"):
+            await owner.stop(message)
+
+    async def _regenerate(self, pk: int, content: dict[str, Any]) -> None:
+        await engine.regenerate(self.conversation_pk, pk)
+        await self.send(fragments.composer_error_frame([]))
+
+    async def _refuse(self, key: str, sentences: list[str]) -> None:
+        await self.send(fragments.composer_error_frame(sentences))
+        await self.send(fragments.refused_frame(key))
+
+    # From other pages and processes
+
+    async def conversation_turn(self, event: dict[str, Any]) -> None:
+        """A turn began or changed: show it, and watch its answer."""
+        question: int = event["question"]
+        messages = await _turn(self.conversation_pk, question)
+        for message in messages:
+            self.page.unwatch(message.pk)
+        for turn in fragments.turns(messages, is_live_empty=True):
+            is_new = question not in self.questions
+            self.questions.add(question)
+            await self.send(fragments.turn_frame(turn, is_new=is_new))
+        self._watch(messages, holds_shell=True)
+
+    async def reply_frame(self, event: dict[str, Any]) -> None:
+        """A frame of an answer that another process writes."""
+        self.page.deliver(event)
+
+    async def reply_ended(self, event: dict[str, Any]) -> None:
+        """Another process has sent everything of an answer."""
+        self.page.deliver(event)
+
+    # The page
+
+    async def _catch_up(self, *, is_stale: bool) -> None:
+        messages = await _shown(self.conversation_pk)
+        self.questions.update(message.pk for message in messages if message.question_id is None)
+        if is_stale:
+            await self.send(fragments.turns_frame(fragments.turns(messages)))
+        self._watch(messages, holds_shell=False)
+
+    def _watch(self, messages: list[Message], *, holds_shell: bool) -> None:
+        for message in messages:
+            if message.is_live:
+                self.page.watch(message.pk, holds_shell=holds_shell)
+
+    def _query(self, name: str) -> str:
+        values = parse_qs(self.scope["query_string"].decode("latin-1")).get(name, [""])
+        return values[0]
+
+    def _language(self) -> str:
+        asked = self._query("lang")
+        return asked if asked in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+
+
+def _parsed(text: str | None) -> dict[str, Any]:
+    """The JSON object of a frame; an empty one for anything else."""
+    try:
+        content = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+@database_sync_to_async
+def _revision(pk: int, user_pk: int) -> int | None:
+    found = Conversation.objects.filter(pk=pk, owner=user_pk).values_list("revision", flat=True)
+    return found.first()
+
+
+@database_sync_to_async
+def _shown(pk: int) -> list[Message]:
+    return list(Message.objects.shown(pk))
+
+
+@database_sync_to_async
+def _turn(pk: int, question: int) -> list[Message]:
+    return list(Message.objects.shown(pk).filter(Q(pk=question) | Q(question=question)))
+
+
+@database_sync_to_async
+def _checked(content: dict[str, Any]) -> MessageForm:
+    form = MessageForm(content)
+    form.is_valid()
+    return form

@@ -1,0 +1,15 @@
+"""Sockets of the chat."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from chat.consumers import ConversationConsumer
+
+websocket_urlpatterns = [
+    path(
+        "ws/conversations/<int:pk>/",
+        ConversationConsumer.as_asgi(),  # type: ignore[arg-type]  # path() is typed for views only
+        name="conversation_socket",
+    ),
+]

@@ -1,0 +1,263 @@
+"""Runs a turn: saves the question, asks the model, keeps the answer, and ends it one way or other.
+
+The answer runs as a task of its own, so that whoever asked is free at once, and so that it goes
+on when nobody is watching.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import ClassVar
+
+from channels.db import database_sync_to_async
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from admin_models import connections, preflight
+from admin_models.models import AIModel
+from chat.cloudbase import ChatModel
+from chat.cloudbase.errors import CloudBaseError, ContextTooLong, FixableBy, Stage, _
+from chat.cloudbase.messages import ChatRequest
+from chat.cloudbase.messages import Message as SentMessage
+from chat.models import Conversation, Message, Status
+from chat.turns import history, log, owner
+from chat.turns.reply import Reply
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS_TO_FIT = 4
+"""How often the history is shortened before the person is told that it does not fit."""
+
+
+class AlreadyAnswering(CloudBaseError):
+    """A conversation has one answer in flight at the most."""
+
+    code = "already_answering"
+    stage: ClassVar[Stage] = "request"
+    fixable_by: ClassVar[FixableBy] = "user"
+    is_retryable = True
+    user_message = _(
+        "An answer is still being written here. Wait for it or stop it, then send again."
+    )
+
+
+class NothingToAnswer(CloudBaseError):
+    """The answer to repeat does not exist in this conversation (any more)."""
+
+    code = "nothing_to_answer"
+    stage: ClassVar[Stage] = "request"
+    fixable_by: ClassVar[FixableBy] = "user"
+    user_message = _("There is no such answer in this conversation any more. Reload the page.")
+
+
+class OurFault(CloudBaseError):
+    """Something that nobody expected."""
+
+    code = "our_fault"
+    stage: ClassVar[Stage] = "ours"
+    fixable_by: ClassVar[FixableBy] = "operations"
+    is_retryable = True
+    user_message = _("Something broke on this site while the answer was written. Please try again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question, what was said before it, and the model to ask."""
+
+    message: Message
+    model: AIModel | None
+    said: Sequence[SentMessage]
+
+
+async def start(
+    conversation_pk: int, text: str, *, key: str = "", model: AIModel | None = None
+) -> None:
+    """Save the question `text` and begin to answer it.
+
+    `model` becomes the conversation's model if given. A question whose `key` was saved before is
+    not asked again. Raises `AlreadyAnswering`.
+    """
+    turn = await _saved_question(conversation_pk, text, key, model, owner.worker_pk())
+    if turn is not None:
+        await _begin(turn, "began")
+
+
+async def regenerate(
+    conversation_pk: int, message_pk: int, *, model: AIModel | None = None
+) -> None:
+    """Begin another answer to the question of answer `message_pk`; the old one is kept.
+
+    Raises `AlreadyAnswering`, and `NothingToAnswer` if there is no such answer.
+    """
+    await _begin(
+        await _saved_retry(conversation_pk, message_pk, model, owner.worker_pk()), "changed"
+    )
+
+
+async def _begin(turn: Turn, what: str) -> None:
+    reply = Reply(turn.message)
+    task = asyncio.create_task(_answer(turn, reply), name=f"answer {reply.pk}")
+    owner.keep(reply, task)
+    await owner.tell_conversation(reply.conversation_pk, what, turn.message.question_id or 0)
+
+
+# The story of an answer
+
+
+async def _answer(turn: Turn, reply: Reply) -> None:
+    asked = _Asked()
+    try:
+        async with owner.log().keeping(reply):
+            await _ask(turn, reply, asked)
+        reply.end(Status.DONE)
+    except asyncio.CancelledError:
+        reply.end(owner.reason_to_cancel(reply))
+    except CloudBaseError as error:
+        logger.warning("reply %s failed: %s", reply.pk, error.code)
+        reply.end(Status.FAILED, error)
+    except Exception:  # the edge of a task: whatever it was, the turn ends and the person hears
+        logger.exception("reply %s broke", reply.pk)
+        reply.end(Status.FAILED, OurFault())
+    await asyncio.shield(_settle(reply, was_asked=asked.was_asked))
+
+
+@dataclass(slots=True)
+class _Asked:
+    """Whether a request was made; only then there is something for the ledger."""
+
+    was_asked: bool = False
+
+
+async def _ask(turn: Turn, reply: Reply, asked: _Asked) -> None:
+    model = preflight.check(turn.model)
+    client = connections.chat_model(model)
+    limit = history.budget(model)
+    asked.was_asked = True
+    for attempt in range(1, ATTEMPTS_TO_FIT + 1):
+        fitted = history.fit(turn.said, limit)
+        reply.left_out, reply.prompt_estimate = fitted.left_out, fitted.estimated_tokens
+        try:
+            await _stream(client, model, fitted.messages, reply)
+        except ContextTooLong as refusal:
+            limit = history.shrunk(fitted, refusal)
+            if limit is None or attempt == ATTEMPTS_TO_FIT or reply.first_token is not None:
+                raise
+        else:
+            return
+
+
+async def _stream(
+    client: ChatModel, model: AIModel, messages: Sequence[SentMessage], reply: Reply
+) -> None:
+    request = ChatRequest(model=model.name, messages=messages, parameters=model.parameters)
+    async with aclosing(client.stream(request)) as stream:
+        async for events in stream:
+            reply.add(events)
+
+
+async def _settle(reply: Reply, *, was_asked: bool) -> None:
+    outcome = log.outcome_of(reply, was_asked=was_asked)
+    try:
+        row = await database_sync_to_async(log.settle)(reply.pk, outcome)
+    except Message.DoesNotExist:  # the conversation was deleted meanwhile: nobody is watching
+        logger.info("reply %s is gone", reply.pk)
+        return
+    except Exception:
+        # The reaper finds the row as soon as this process no longer counts it as its own.
+        logger.exception("reply %s could not be saved", reply.pk)
+        return
+    reply.rest(row)
+
+
+# The rows of a turn
+
+
+@database_sync_to_async
+def _saved_question(
+    conversation_pk: int, text: str, key: str, model: AIModel | None, worker_pk: int
+) -> Turn | None:
+    try:
+        with transaction.atomic():
+            conversation = _conversation(conversation_pk, model)
+            if key and conversation.messages.filter(key=key).exists():
+                return None
+            said = _said(conversation, before=None)
+            question = conversation.messages.create(
+                role=Message.Role.USER, text=text, key=key, status=Status.DONE
+            )
+            message = _new_answer(conversation, question, worker_pk)
+    except IntegrityError as error:
+        raise AlreadyAnswering from error
+    return Turn(message, conversation.model, [*said, SentMessage("user", text)])
+
+
+@database_sync_to_async
+def _saved_retry(
+    conversation_pk: int, message_pk: int, model: AIModel | None, worker_pk: int
+) -> Turn:
+    try:
+        with transaction.atomic():
+            conversation = _conversation(conversation_pk, model)
+            answer = (
+                conversation.messages.select_related("question")
+                .filter(pk=message_pk, question__isnull=False)
+                .first()
+            )
+            if answer is None or answer.question is None:
+                raise NothingToAnswer
+            question = answer.question
+            said = _said(conversation, before=question)
+            message = _new_answer(conversation, question, worker_pk)
+    except IntegrityError as error:
+        raise AlreadyAnswering from error
+    return Turn(message, conversation.model, [*said, SentMessage("user", question.text)])
+
+
+def _conversation(pk: int, model: AIModel | None) -> Conversation:
+    conversation = Conversation.objects.select_related("model__group__environment").get(pk=pk)
+    if model is not None and model.pk != conversation.model_id:
+        conversation.model = model
+        conversation.save(update_fields=["model"])
+    return conversation
+
+
+def _new_answer(conversation: Conversation, question: Message, worker_pk: int) -> Message:
+    model = conversation.model
+    message = conversation.messages.create(
+        role=Message.Role.ASSISTANT,
+        status=Status.QUEUED,
+        question=question,
+        model=model,
+        requested_model=model.name if model else "",
+        worker_id=worker_pk,
+    )
+    Conversation.objects.filter(pk=conversation.pk).update(
+        revision=F("revision") + 1, active_at=timezone.now()
+    )
+    return message
+
+
+def _said(conversation: Conversation, before: Message | None) -> list[SentMessage]:
+    """Earlier questions with the newest answer of each; a question without any text in answer
+    stays, as the person may refer to it."""
+    messages = conversation.messages.order_by("pk").only("role", "text", "question")
+    if before is not None:
+        messages = messages.filter(pk__lt=before.pk)
+    answers: dict[int, str] = {}
+    questions: list[Message] = []
+    for message in messages:
+        if message.question_id is None:
+            questions.append(message)
+        elif message.text:
+            answers[message.question_id] = message.text
+    said: list[SentMessage] = []
+    for question in questions:
+        said.append(SentMessage("user", question.text))
+        if question.pk in answers:
+            said.append(SentMessage("assistant", answers[question.pk]))
+    return said

@@ -1,0 +1,245 @@
+"""Whose answers are whose: stop and watch, here and in other processes.
+
+Each process has one channel and one `Worker` row. A reply row names the worker that writes it,
+so that any process can ask its owner to stop it or to let a reader watch. Tokens never go through
+a group; groups only say that something began or changed in a conversation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from typing import Any
+
+from channels.exceptions import ChannelFull
+from channels.layers import BaseChannelLayer, get_channel_layer
+from django.utils import translation
+
+from chat.models import Message, Status
+from chat.turns import readers
+from chat.turns.log import Log
+from chat.turns.reply import Reply
+
+logger = logging.getLogger(__name__)
+
+LEASE = 30.0
+"""Seconds that a watch from another process lasts unless it is asked for again."""
+
+
+class NotServing(RuntimeError):
+    """A turn was begun in a process that has not started its worker."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    """An answer of this process and the task that writes it."""
+
+    reply: Reply
+    task: asyncio.Task[None]
+    reason: Status = Status.INTERRUPTED
+
+
+@dataclass(slots=True)
+class _Forwarding:
+    """A watch from another process: its task, and until when (monotonic seconds) it lasts."""
+
+    task: asyncio.Task[None]
+    lease_until: float = 0.0
+
+
+@dataclass(slots=True)
+class _Process:
+    """What this process writes and who watches from afar."""
+
+    worker_pk: int
+    channel: str
+    log: Log = field(default_factory=Log)
+    answers: dict[int, _Answer] = field(default_factory=dict)
+    watches: dict[str, _Forwarding] = field(default_factory=dict)
+
+
+_here: _Process | None = None
+
+
+def open_for_work(worker_pk: int, channel: str) -> None:
+    """From now on this process owns answers, as worker `worker_pk` listening on `channel`."""
+    global _here
+    _here = _Process(worker_pk, channel)
+
+
+def closed() -> None:
+    """This process owns nothing any more."""
+    global _here
+    _here = None
+
+
+def layer() -> BaseChannelLayer:
+    """The channel layer; there always is one."""
+    found = get_channel_layer()
+    if found is None:
+        raise NotServing("CHANNEL_LAYERS has no default")
+    return found
+
+
+def _process() -> _Process:
+    if _here is None:
+        raise NotServing("chat.turns.worker.working() is not running in this process")
+    return _here
+
+
+def worker_pk() -> int:
+    """The row that answers of this process name as theirs."""
+    return _process().worker_pk
+
+
+def log() -> Log:
+    """The log of this process."""
+    return _process().log
+
+
+def keep(reply: Reply, task: asyncio.Task[None]) -> None:
+    """Own `reply` until `task` ends."""
+    answers = _process().answers
+    answers[reply.pk] = _Answer(reply, task)
+    task.add_done_callback(lambda _task: answers.pop(reply.pk, None))
+
+
+def find(pk: int) -> Reply | None:
+    """The answer in flight, if this process writes it."""
+    answer = _process().answers.get(pk)
+    return answer.reply if answer else None
+
+
+def reason_to_cancel(reply: Reply) -> Status:
+    """Why the task of `reply` was cancelled: a person's stop, or the process's end."""
+    answer = _process().answers.get(reply.pk)
+    return answer.reason if answer else Status.INTERRUPTED
+
+
+async def tell_conversation(conversation_pk: int, what: str, question_pk: int) -> None:
+    """Tell every open page of a conversation that a turn `began` or `changed`."""
+    await layer().group_send(
+        group_of(conversation_pk),
+        {"type": "conversation.turn", "what": what, "question": question_pk},
+    )
+
+
+def group_of(conversation_pk: int) -> str:
+    """The group of the pages that show a conversation."""
+    return f"conversation.{conversation_pk}"
+
+
+# Stop
+
+
+async def stop(message: Message) -> None:
+    """Ask the owner of `message` (with its worker loaded) to stop writing it."""
+    if not stop_here(message.pk) and message.worker is not None:
+        await _send(message.worker.channel, {"type": "stop", "reply": message.pk})
+
+
+def stop_here(pk: int) -> bool:
+    """Stop an answer of this process; False if it is not one."""
+    answer = _process().answers.get(pk)
+    if answer is None:
+        return False
+    answer.reason = Status.STOPPED
+    answer.task.cancel()
+    return True
+
+
+async def interrupt_all(grace: float) -> None:
+    """Let the answers of this process go on for `grace` seconds, then end them as interrupted."""
+    tasks = {answer.task for answer in _process().answers.values()}
+    if not tasks:
+        return
+    _done, late = await asyncio.wait(tasks, timeout=grace)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+
+
+# Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A reader's request to the owner of an answer, as it travels through the channel layer.
+
+    `name` is the reader's own and new for each request: frames carry it and are numbered from 0.
+    `holds_shell` says that the page shows the bubble empty, so that it need not be sent.
+    """
+
+    name: str
+    reply: int
+    reader: str
+    language: str
+    holds_shell: bool
+
+
+async def ask_to_watch(channel: str, watch: Watch) -> None:
+    """Ask the owner on `channel` for frames; the same watch again renews it for `LEASE` seconds."""
+    await _send(channel, {"type": "watch", "watch": asdict(watch)})
+
+
+async def ask_to_unwatch(channel: str, name: str) -> None:
+    """Tell the owner on `channel` that nobody reads the watch `name` any more."""
+    await _send(channel, {"type": "unwatch", "name": name})
+
+
+async def _send(channel: str, message: dict[str, Any]) -> None:
+    try:
+        await layer().send(channel, message)
+    except ChannelFull:
+        logger.warning("channel of a worker is full; a %s was not sent", message["type"])
+
+
+async def listen() -> None:
+    """Do what other processes ask of this one, for ever."""
+    process = _process()
+    while True:
+        match await layer().receive(process.channel):
+            case {"type": "stop", "reply": int(pk)}:
+                stop_here(pk)
+            case {"type": "watch", "watch": dict(asked)}:
+                _renew_or_begin(process, Watch(**asked))
+            case {"type": "unwatch", "name": str(name)}:
+                _end(process, name)
+
+
+def _renew_or_begin(process: _Process, watch: Watch) -> None:
+    running = process.watches.get(watch.name)
+    if running is None:
+        task = asyncio.create_task(_forward(process, watch), name=f"watch {watch.name}")
+        running = process.watches[watch.name] = _Forwarding(task)
+    running.lease_until = time.monotonic() + LEASE
+
+
+def _end(process: _Process, name: str) -> None:
+    if (running := process.watches.get(name)) is not None:
+        running.task.cancel()
+
+
+async def _forward(process: _Process, watch: Watch) -> None:
+    """Send a reader elsewhere what a reader here would get, numbered, until it stops asking."""
+    numbers = count()
+
+    async def send(frame: str) -> None:
+        if time.monotonic() > process.watches[watch.name].lease_until:
+            raise asyncio.CancelledError
+        await _send(
+            watch.reader,
+            {"type": "reply.frame", "watch": watch.name, "number": next(numbers), "frame": frame},
+        )
+
+    try:
+        reply = find(watch.reply)
+        if reply is not None:
+            with translation.override(watch.language):
+                await readers.follow(reply, send, Reply.NOTHING if watch.holds_shell else None)
+        await _send(watch.reader, {"type": "reply.ended", "watch": watch.name})
+    finally:
+        process.watches.pop(watch.name, None)

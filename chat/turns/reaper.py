@@ -1,0 +1,51 @@
+"""What a dead process left behind: answers without an owner are saved as interrupted."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from chat.models import Message, Status, Usage, Worker
+from chat.turns import log
+
+logger = logging.getLogger(__name__)
+
+SILENCE = timedelta(seconds=12)
+"""A worker whose heartbeat is older is dead. It beats twice a second."""
+
+
+def reap(own_worker_pk: int) -> list[Message]:
+    """Settle every orphan with the text that its checkpoints hold; returns their rows.
+
+    Answers of the caller are never orphans, however long its heartbeat was held up.
+    """
+    dead = Q(worker__heartbeat_at__lt=timezone.now() - SILENCE) | Q(worker__isnull=True)
+    orphans = Message.objects.live().filter(dead).exclude(worker=own_worker_pk)
+    settled = [_interrupt(message) for message in orphans.prefetch_related("checkpoints")]
+    _forget_dead_workers(own_worker_pk)
+    return settled
+
+
+@transaction.atomic
+def _interrupt(message: Message) -> Message:
+    pieces = list(message.checkpoints.all())
+    text = "".join(piece.text for piece in pieces)
+    reasoning = "".join(piece.reasoning for piece in pieces)
+    logger.warning("reply %s was interrupted: its process is gone", message.pk)
+    outcome = log.Outcome(
+        status=Status.INTERRUPTED,
+        text=text,
+        reasoning=reasoning,
+        usage=log.estimated(Usage(), None, text + reasoning),
+    )
+    return log.settle(message.pk, outcome)
+
+
+def _forget_dead_workers(own_worker_pk: int) -> None:
+    Worker.objects.filter(heartbeat_at__lt=timezone.now() - SILENCE, replies__isnull=True).exclude(
+        pk=own_worker_pk
+    ).delete()

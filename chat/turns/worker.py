@@ -1,0 +1,60 @@
+"""This process as a writer of answers: its row, its heartbeat, its ear, and the reaper."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.utils import timezone
+
+from chat.models import Worker
+from chat.turns import log, owner, reaper
+
+logger = logging.getLogger(__name__)
+
+REAP_INTERVAL = 5.0
+"""Seconds between two looks for orphans."""
+
+
+@asynccontextmanager
+async def working() -> AsyncGenerator[None, None]:
+    """Answers can be written inside; leaving lets them finish for a grace period."""
+    channel = await owner.layer().new_channel()
+    worker = await Worker.objects.acreate(channel=channel, heartbeat_at=timezone.now())
+    owner.open_for_work(worker.pk, channel)
+    chores = [
+        asyncio.create_task(_forever(_beat, log.INTERVAL), name="heartbeat and log"),
+        asyncio.create_task(_forever(_reap, REAP_INTERVAL), name="reaper"),
+        asyncio.create_task(owner.listen(), name="requests of other processes"),
+    ]
+    try:
+        yield
+    finally:
+        await owner.interrupt_all(settings.SHUTDOWN_GRACE_SECONDS)
+        for chore in chores:
+            chore.cancel()
+        await asyncio.gather(*chores, return_exceptions=True)
+        await Worker.objects.filter(pk=worker.pk).adelete()
+        owner.closed()
+
+
+async def _forever(chore: Callable[[], Awaitable[None]], interval: float) -> None:
+    while True:
+        try:
+            await chore()
+        except Exception:  # the edge of a task: a chore that fails once is tried again
+            logger.exception("a chore of the worker failed; it is tried again")
+        await asyncio.sleep(interval)
+
+
+async def _beat() -> None:
+    await owner.log().write(owner.worker_pk())
+
+
+async def _reap() -> None:
+    for message in await database_sync_to_async(reaper.reap)(owner.worker_pk()):
+        await owner.tell_conversation(message.conversation_id, "changed", message.question_id or 0)

@@ -1,0 +1,68 @@
+"""The list, a new conversation, and an old one."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from admin_models.models import AIModel
+from chat.forms.messages import MessageForm
+from chat.models import Conversation, Message, title_from
+from chat.rendering import fragments
+from chat.turns import engine
+from chat.views.requests import AppRequest
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def home(request: AppRequest) -> HttpResponse:
+    """Where a conversation begins; sending the first message makes it and asks the model."""
+    if request.method != "POST":
+        return _page(request, None, MessageForm(initial={"model": AIModel.objects.default()}))
+    form = MessageForm(request.POST)
+    if not form.is_valid():
+        return _page(request, None, form, status=422)
+    text, model = form.cleaned_data["text"], form.cleaned_data["model"]
+    conversation = Conversation.objects.create(
+        owner=request.user,
+        title=title_from(text),
+        model=model or AIModel.objects.default(),
+    )
+    async_to_sync(engine.start)(conversation.pk, text, key=form.cleaned_data["key"])
+    return redirect(conversation)
+
+
+@never_cache
+@require_safe
+def conversation(request: AppRequest, pk: int) -> HttpResponse:
+    """One conversation, as far as it is saved; the socket brings the rest."""
+    found = get_object_or_404(Conversation.objects.owned_by(request.user), pk=pk)
+    return _page(request, found, MessageForm(initial={"model": found.model_id}))
+
+
+def _page(
+    request: AppRequest, current: Conversation | None, form: MessageForm, status: int = 200
+) -> HttpResponse:
+    context = {
+        "conversation": current,
+        "conversations": Conversation.objects.owned_by(request.user)[:200],
+        "turns": fragments.turns(Message.objects.shown(current.pk)) if current else [],
+        "form": form,
+        "models": list(AIModel.objects.ready()),
+        "socket_url": _socket_url(current) if current else "",
+        "max_length": settings.MAX_MESSAGE_LENGTH,
+    }
+    return render(request, "chat/conversation.html", context, status=status)
+
+
+def _socket_url(current: Conversation) -> str:
+    seen = urlencode({"seen": current.revision, "lang": get_language() or ""})
+    return reverse("conversation_socket", "chat.routing", args=[current.pk]) + "?" + seen

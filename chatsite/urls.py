@@ -1,0 +1,18 @@
+"""What is mounted where."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
+from django.urls import include, path
+from django.views.i18n import set_language
+
+from chatsite import views
+
+urlpatterns = [
+    path("", include("chat.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("admin/", admin.site.urls),
+    path("i18n/setlang/", login_not_required(set_language), name="set_language"),
+    path("setup/<str:token>/", views.setup, name="setup"),
+]

@@ -1,0 +1,46 @@
+"""The page behind the one-time link of the first administrator."""
+
+from __future__ import annotations
+
+from django.contrib.auth import get_user_model, login
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from chatsite import first_admin
+
+
+class FirstAdminForm(UserCreationForm):  # type: ignore[type-arg]  # generic only in the stubs
+    """Name, e-mail address and password of the first administrator."""
+
+    class Meta(UserCreationForm.Meta):
+        model = get_user_model()
+        fields = ("username", "email")
+
+    def save(self, commit: bool = True) -> User:
+        user: User = super().save(commit=False)
+        user.is_staff = user.is_superuser = True
+        user.save()
+        return user
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def setup(request: HttpRequest, token: str) -> HttpResponse:
+    """Make the first administrator and sign them in; the link works once."""
+    if not first_admin.is_valid(token):
+        raise Http404
+    form = FirstAdminForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            user = form.save()
+        first_admin.forget()
+        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        return redirect("home")
+    return render(request, "chatsite/setup.html", {"form": form})

@@ -6,7 +6,7 @@ from django.urls import path
 
 from chat.consumers import ConversationConsumer
 
-websocket_urlpatterns = [
+urlpatterns = [
     path(
         "ws/conversations/<int:pk>/",
         ConversationConsumer.as_asgi(),  # type: ignore[arg-type]  # path() is typed for views only

@@ -13,18 +13,17 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402  # needs the loaded 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
-from chat.routing import websocket_urlpatterns  # noqa: E402
+from chat import routing  # noqa: E402
 from chatsite import lifespan  # noqa: E402
 
-application = lifespan.Lifespan(
-    ProtocolTypeRouter(
-        {
-            "http": pages,
-            "websocket": AllowedHostsOriginValidator(
-                AuthMiddlewareStack(
-                    URLRouter(websocket_urlpatterns)  # type: ignore[arg-type]  # likewise typed
-                )
-            ),
-        }
-    )
+routes = ProtocolTypeRouter(
+    {
+        "http": pages,
+        "websocket": AllowedHostsOriginValidator(
+            AuthMiddlewareStack(
+                URLRouter(routing.urlpatterns)  # type: ignore[arg-type]  # likewise typed
+            )
+        ),
+    }
 )
+application = lifespan.Lifespan(routes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -42,10 +42,11 @@ class ModelGroup(models.Model):
         Environment, models.CASCADE, related_name="groups", verbose_name=_("environment")
     )
     name = models.CharField(_("group"), max_length=64, validators=[validate_group_name])
-    base_url = models.URLField(
+    base_url = models.CharField(
         _("base URL"),
         max_length=400,
         blank=True,
+        validators=[URLValidator(schemes=["http", "https"])],
         help_text=_("Up to and including the version, for example https://llm.example/v1"),
     )
     sealed_key = models.TextField(editable=False, blank=True)

@@ -71,4 +71,4 @@ def _data(frame: bytes) -> bytes:
 
 
 def _is_data(line: bytes) -> bool:
-    return line.startswith(b"data:")
+    return line.startswith(b"data:") or line == b"data"

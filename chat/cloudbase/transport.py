@@ -31,7 +31,6 @@ ANSWER_LIMIT: Final = 16 * 1024 * 1024
 """Bytes we read of a refusal, and of a whole answer."""
 
 _TRIES: Final = 3
-_BACKOFF: Final = 0.5
 _LONGEST_WAIT: Final = 8.0
 _IDENTITY: Final = {"accept-encoding": "identity"}
 
@@ -74,11 +73,19 @@ class HttpPool:
     """
 
     def __init__(
-        self, *, transport: httpx.AsyncBaseTransport | None = None, max_connections: int = 1000
+        self,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        max_connections: int = 1000,
+        backoff: float = 0.5,
     ) -> None:
-        """Make a pool of at most `max_connections` at once; `transport` replaces the network."""
+        """Make a pool of at most `max_connections` at once; `transport` replaces the network.
+
+        `backoff` is the longest wait before the first repetition, in seconds; it doubles.
+        """
         self._transport = transport
         self._max_connections = max_connections
+        self._backoff = backoff
         self._client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -153,7 +160,7 @@ class HttpPool:
             if isinstance(answer, httpx.Response):
                 return answer
             number += 1
-            wait = _wait_before(number, answer)
+            wait = _wait_before(number, answer, self._backoff)
             if wait is None:
                 raise answer
             await asyncio.sleep(wait)
@@ -335,7 +342,7 @@ def _refusal(response: httpx.Response, body: bytes, endpoint: Endpoint) -> error
     )
 
 
-def _wait_before(number: int, failure: errors.CloudBaseError) -> float | None:
+def _wait_before(number: int, failure: errors.CloudBaseError, backoff: float) -> float | None:
     """Seconds to wait before try `number`; None if there should be none.
 
     Repeated is what surely has not begun to cost anything: no connection, or turned away busy.
@@ -346,7 +353,7 @@ def _wait_before(number: int, failure: errors.CloudBaseError) -> float | None:
     if failure.retry_after is not None:
         return failure.retry_after if failure.retry_after <= _LONGEST_WAIT else None
     jitter = random.uniform(0.5, 1.0)  # noqa: S311 -- no secret
-    return jitter * _BACKOFF * 2.0 ** (number - 2)
+    return jitter * backoff * 2.0 ** (number - 2)
 
 
 _TROUBLE = (

@@ -112,15 +112,20 @@ def saved_bubble(message: Message, *, is_current: bool = True) -> Bubble:
 def bubble_of(message: Message, document: blocks.Document, *, is_current: bool = True) -> Bubble:
     """The bubble of an answer whose text is `document`."""
     change, _position = document.change_since(blocks.START)
-    tail = "" if isinstance(change.tail, blocks.Keep) else change.tail.html
+    tail = change.tail.html if isinstance(change.tail, blocks.Replace | blocks.Append) else ""
     return Bubble(
         message,
         blocks=mark_safe(change.appended),  # noqa: S308  # sanitised by rendering
         tail=mark_safe(tail),  # noqa: S308  # sanitised by rendering
         error=problem(message.error),
-        usage=getattr(message, "usage", None),
+        usage=_usage_of(message),
         is_current=is_current,
     )
+
+
+def _usage_of(message: Message) -> Usage | None:
+    """The ledger row of an answer that rests; one that is being written has none yet."""
+    return None if message.is_live else getattr(message, "usage", None)
 
 
 def problem(error: dict[str, Any] | None) -> Problem | None:
@@ -178,7 +183,7 @@ def bubble_frame(bubble: Bubble) -> str:
 
 def footer_frame(message: Message) -> str:
     """What stands under an answer that rests."""
-    bubble = Bubble(message, error=problem(message.error), usage=getattr(message, "usage", None))
+    bubble = Bubble(message, error=problem(message.error), usage=_usage_of(message))
     html = render_to_string("chat/_footer.html", {"bubble": bubble})
     return partial(f"message-{message.pk}-footer", "outerHTML", html)
 

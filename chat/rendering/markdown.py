@@ -53,6 +53,8 @@ def definitions(source: str, labels: list[str]) -> dict[str, str]:
     """For each label which `source` defines as a link: a definition that stands alone."""
     probes = "".join(f"\n\n***\n\n[{label}]" for label in labels)
     answers = _parsed(source + probes).split("<hr />\n")[-len(labels) :]
+    if len(answers) < len(labels):  # the source ends inside of something that nothing closed
+        return {}
     found = zip(labels, map(_LINK_ALONE.match, answers), strict=True)
     return {label: _definition(label, link) for label, link in found if link}
 
@@ -75,7 +77,8 @@ def _parsed(source: str) -> str:
         has_tables=not _is_blown_up_by_tables(source),
         has_latex=source.count("\\(") + source.count("\\[") <= MOST_FORMULAS,
     )
-    html: str = comrak.render_markdown(source, extensions, _PARSING, _RENDERING)
+    whole_lines = source if source.endswith("\n") else source + "\n"
+    html: str = comrak.render_markdown(whole_lines, extensions, _PARSING, _RENDERING)
     return html
 
 
@@ -151,6 +154,7 @@ _LINK = re.compile(rf"<a{_ATTRS}>(.*?)</a>", re.DOTALL)
 _IMAGE = re.compile(rf"<img{_ATTRS}>")
 _TASK = re.compile(rf"<input{_ATTRS}>")
 _HEADING = re.compile(r"<(/?)h([1-6])>")
+_RAW = re.compile(r"^ {0,3}&lt;", re.MULTILINE)
 _TAG = re.compile(rf"<(/?)([a-z0-9]+){_ATTRS}>")
 _REORDERING = tuple("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -177,19 +181,19 @@ def _ours(html: str, *, is_settled: bool) -> str:
 
 def _with_raw_lines(html: str) -> str:
     """Raw HTML arrives as text outside of any element: each of its lines gets one."""
-    if not (html.startswith("&lt;") or "\n&lt;" in html):
+    if "&lt;" not in html or not _RAW.search(html):
         return html
     pieces, depth, end = [], 0, 0
     for tag in _TAG.finditer(html):
         between = html[end : tag.start()]
-        pieces += [between if depth else _raw(between), tag.group()]
+        pieces += [between if depth else _raw_lines(between), tag.group()]
         if tag[2] not in {"br", "hr", "img", "input"}:
             depth += -1 if tag[1] else 1
         end = tag.end()
-    return "".join(pieces) + _raw(html[end:])
+    return "".join(pieces) + _raw_lines(html[end:])
 
 
-def _raw(lines: str) -> str:
+def _raw_lines(lines: str) -> str:
     return "\n".join(
         f'<p class="raw">{line}</p>' if line.strip() else line for line in lines.split("\n")
     )

@@ -62,7 +62,8 @@ _ELEMENT = re.compile(
     r"(?:[ \t\v\f]|/?>|$)",
     re.IGNORECASE,
 )
-_TAG = re.compile(r"</?[A-Za-z][^<]*>[ \t\v\f]*$")
+_TAG = re.compile(r"</?[A-Za-z].*>[ \t\v\f]*$")
+_BARE_TAG = re.compile(r"</?(?!(?:script|pre|style|textarea)>)[a-z][a-z0-9-]*>$", re.IGNORECASE)
 _RAW = (
     (
         re.compile(r"<(?:script|pre|style|textarea)(?:[ \t\v\f>]|$)", re.IGNORECASE),
@@ -155,6 +156,11 @@ class Splitter:
         """Whether no paragraph can be open for the next line to continue."""
         return self._open is Open.NOTHING or self._is_after_blank
 
+    @property
+    def _may_be_in_quote(self) -> bool:
+        is_doubtful_list = self._open is Open.LIST and self._margin is None
+        return not self._is_after_blank and (self._open is Open.QUOTE or is_doubtful_list)
+
     # ── one line ───────────────────────────────────────────────────────────────────────────────
 
     def _read_blank(self) -> Cut:
@@ -164,8 +170,11 @@ class Splitter:
         return Cut.NONE
 
     def _read_element(self, start: Start) -> Cut:
-        is_undecided = start in {Start.FENCE, Start.RAW} and self._is_perhaps_element
-        return self._get_lost() if is_undecided else Cut.NONE
+        if self._is_perhaps_element and start in {Start.FENCE, Start.RAW}:
+            return self._get_lost()
+        if self._is_perhaps_element and start in {Start.ITEM, Start.WEAK_ITEM}:
+            self._open, self._marker, self._margin = Open.LIST, "", None
+        return Cut.NONE
 
     def _read_perhaps_code(self, line: str, indent: int) -> Cut:
         if self._end.search(line) and indent >= self._fence_indent:
@@ -206,14 +215,13 @@ class Splitter:
             case Start.DASHES:
                 return self._begin(Open.LEAF) | self._closed()
             case Start.TAG:
-                return self._read_sure_element()
+                return self._read_tag(content)
             case Start.TEXT:
                 return self._begin(Open.LEAF)
             case Start.ITEM | Start.WEAK_ITEM:
                 return self._read_item(content, indent)
             case Start.QUOTE:
-                is_continued = self._open is Open.QUOTE and not self._is_after_blank
-                return Cut.NONE if is_continued else self._begin(Open.QUOTE)
+                return Cut.NONE if self._may_be_in_quote else self._begin(Open.QUOTE)
         return self._read_indented()
 
     def _read_indented(self) -> Cut:
@@ -232,6 +240,12 @@ class Splitter:
     def _read_sure_element(self) -> Cut:
         cut = self._begin(Open.LEAF)
         self._is_surely_element = True
+        return cut
+
+    def _read_tag(self, content: str) -> Cut:
+        cut = self._begin(Open.LEAF)
+        self._is_surely_element = _BARE_TAG.match(content) is not None
+        self._is_perhaps_element = not self._is_surely_element
         return cut
 
     def _read_perhaps_continued(self, content: str, indent: int, start: Start) -> Cut:
@@ -253,12 +267,9 @@ class Splitter:
         marker, margin, is_empty = _item(content)
         is_known_list = self._margin is not None and self._marker != ""
         is_other_list = is_known_list and self._marker != marker
-        if self._open is not Open.LIST or is_other_list:
-            cut = self._begin(Open.LIST)
-            self._marker = marker
-        else:
-            cut = Cut.NONE
-        self._margin, self._is_empty_item = indent + margin, is_empty
+        goes_on = self._open is Open.LIST and not is_other_list
+        cut = Cut.NONE if goes_on else self._begin(Open.LIST)
+        self._marker, self._margin, self._is_empty_item = marker, indent + margin, is_empty
         return cut
 
 

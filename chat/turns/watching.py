@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import uuid
 from typing import Any
@@ -18,6 +19,9 @@ SILENCE = 10.0
 """Seconds without a frame from another process after which a page asks again."""
 RENEWAL = owner.LEASE / 3
 """Seconds between two renewals of a watch."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class Page:
@@ -60,6 +64,8 @@ class Page:
     def _forget(self, pk: int, task: asyncio.Task[None]) -> None:
         if self._readers.get(pk) is task:
             del self._readers[pk]
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("reader of reply %s broke", pk, exc_info=error)
 
     async def _read(self, pk: int, holds_shell: bool) -> None:
         reply = owner.find(pk)

@@ -1,0 +1,194 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from chat.cloudbase import errors
+
+
+def gateway(code, message="no"):
+    return json.dumps({"code": code, "message": message, "requestId": "req-7"}).encode()
+
+
+def openai(message="no", **members):
+    return json.dumps({"error": {"message": message, **members}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "AI_MODEL_CONFIG_MISSING", errors.GroupIncomplete),
+        (400, "AI_MODEL_PARAM_INVALID", errors.ParameterRefused),
+        (400, "AI_MODEL_PARAM_REQUIRED", errors.ParameterRefused),
+        (400, "AI_MODEL_REQUEST_FAILED", errors.ProviderFailed),
+        (401, "INVALID_CREDENTIALS", errors.KeyRefused),
+        (401, "ACCESS_TOKEN_EXPIRED", errors.KeyExpired),
+        (402, "ENV_ISOLATED", errors.EnvironmentSuspended),
+        (403, "AI_MODEL_NOT_SUPPORTED", errors.ModelNotEnabled),
+        (403, "AI_CHANNEL_NOT_ALLOWED", errors.ChannelNotAllowed),
+        (403, "ACTION_FORBIDDEN", errors.NotAllowed),
+        (404, "AI_MODEL_NOT_FOUND", errors.GroupNotFound),
+        (404, "INVALID_PATH", errors.WrongAddress),
+        (423, "AI_MODEL_DISABLED", errors.ModelDisabled),
+        (200, "AI_MODEL_DISABLED", errors.ModelDisabled),
+        (429, "EXCEED_TOKEN_QUOTA_LIMIT", errors.QuotaExhausted),
+        (429, "EXCEED_CONCURRENT_REQUEST_LIMIT", errors.TooManyAtOnce),
+        (500, "SYS_ERR", errors.ProviderFailed),
+        (451, "SOMETHING_NEW", errors.ContentBlocked),
+        (400, "SOMETHING_NEW", errors.RequestRefused),
+        (200, "SOMETHING_NEW", errors.ProviderFailed),
+    ],
+)
+def test_a_code_of_the_gateway_decides(status, code, kind):
+    error = errors.from_response(status, gateway(code), {})
+    assert type(error) is kind
+    assert (error.detail, error.request_id, error.status) == ("no", "req-7", status)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (401, openai(type="authentication_error"), errors.KeyRefused),
+        (404, openai(code="model_not_found"), errors.ModelNotFound),
+        (404, b'{"error": "model \'x\' not found"}', errors.ModelNotFound),
+        (404, b'{"detail": "Not Found"}', errors.WrongAddress),
+        (404, b"<html>", errors.WrongAddress),
+        (405, b"", errors.WrongAddress),
+        (307, b"", errors.WrongAddress),
+        (429, openai(code="insufficient_quota"), errors.QuotaExhausted),
+        (429, openai(type="requests"), errors.RateLimited),
+        (400, openai(code="content_filter"), errors.ContentBlocked),
+        (500, openai(code=500, type="server_error"), errors.ProviderFailed),
+        (500, b"", errors.ProviderFailed),
+        (503, openai(code=503, type="unavailable_error"), errors.ProviderBusy),
+        (502, b"<html><title>502 Bad Gateway</title>", errors.ProviderBusy),
+        (400, b"nonsense", errors.RequestRefused),
+        (200, b"<html><title>Welcome</title>", errors.ProviderSpokeGarbage),
+        (200, b"", errors.ProviderSpokeGarbage),
+        (200, b"[1]", errors.ProviderSpokeGarbage),
+        (200, openai(), errors.ProviderFailed),
+        (400, b"\xff\xfe", errors.RequestRefused),
+    ],
+)
+def test_without_such_a_code_the_other_shape_and_the_status_decide(status, body, kind):
+    assert type(errors.from_response(status, body, {})) is kind
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        openai(type="exceed_context_size_error", code=400, n_prompt_tokens=3000, n_ctx=2048),
+        openai(
+            "This model's maximum context length is 2048 tokens. However, your messages resulted "
+            "in 3000 tokens.",
+            code="context_length_exceeded",
+        ),
+        openai(
+            "This model's maximum context length is 2048 tokens. However, you requested 3000 "
+            "tokens.",
+            type="BadRequestError",
+            code=400,
+        ),
+    ],
+)
+def test_too_long_a_context_tells_the_numbers(body):
+    error = errors.from_response(400, body, {})
+    assert isinstance(error, errors.ContextTooLong)
+    assert (error.n_prompt_tokens, error.n_ctx) == (3000, 2048)
+    assert error.as_dict()["params"] == {"n_prompt_tokens": 3000, "n_ctx": 2048}
+    assert error.fixable_by == "user"
+
+
+def test_the_numbers_of_a_too_long_context_may_be_unknown():
+    error = errors.from_response(400, openai(code="context_length_exceeded"), {})
+    assert isinstance(error, errors.ContextTooLong)
+    assert (error.n_prompt_tokens, error.n_ctx) == (None, None)
+
+
+def test_the_title_of_a_page_is_all_that_is_kept_of_it():
+    page = b"<html><head><title>502 Bad\nGateway</title></head><body>secret stuff</body></html>"
+    assert errors.from_response(502, page, {}).detail == "502 Bad\nGateway"
+    assert errors.from_response(502, b"<p>x", {"content-type": "text/html"}).detail == "HTTP 502"
+
+
+def test_ids_and_waiting_times_come_from_the_headers():
+    headers = {"X-Request-Id": "r1", "X-CloudBase-Request-Id": "r2", "Retry-After": "3"}
+    error = errors.from_response(503, b"", headers)
+    assert (error.request_id, error.retry_after) == ("r2", 3.0)
+    assert errors.from_response(503, b"", {"retry-after": "Wed, 21 Oct"}).retry_after is None
+
+
+@pytest.mark.parametrize("said", [{"code": "NORMAL"}, {"code": ""}, {"code": None}, {"error": {}}])
+def test_a_normal_code_is_no_error(said):
+    assert not errors.holds_error(said)
+
+
+def test_a_frame_whose_error_message_is_an_object_is_understood():
+    error = errors.from_frame({"error": {"code": "X", "message": {"toolCallId": "t1"}}})
+    assert isinstance(error, errors.ProviderFailed)
+    assert "t1" in (error.detail or "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Incorrect API key provided: sk-abcd1234efgh.",
+        "Incorrect API key provided: sk-abcd****efgh.",
+        "Authorization: Bearer abcd1234",
+        "token eyJhbGciOiJIUzI1.eyJzdWIiOiIx.abcd-efgh expired",
+        "token eyJhbGciOiJIUzI1 expired",
+        "the key lab-abcd1234 is unknown",
+    ],
+)
+def test_keys_are_removed_from_what_a_service_says(text):
+    error = errors.from_response(401, openai(text), {}, secrets=["lab-abcd1234"])
+    for piece in ("abcd", "efgh", "eyJ"):
+        assert piece not in str(error)
+
+
+def test_a_detail_is_cut_after_the_keys_are_removed():
+    key = "k" * 40
+    error = errors.CallError("x" * (errors.DETAIL_LENGTH - 20) + key, secrets=[key])
+    assert "kk" not in (error.detail or "")
+    assert len(errors.CallError("x" * 9999).detail or "") == errors.DETAIL_LENGTH
+
+
+def every_kind(kind=errors.CloudBaseError):
+    yield kind
+    for child in kind.__subclasses__():
+        yield from every_kind(child)
+
+
+@pytest.mark.parametrize("kind", [*every_kind()], ids=lambda kind: kind.__name__)
+def test_every_kind_has_a_code_and_a_sentence_of_its_own(kind):
+    assert {"code", "user_message"} <= set(vars(kind))
+    assert errors.user_message_for(kind.code) == kind.user_message
+    assert kind.__name__ in (errors.__doc__ or "")
+
+
+def test_codes_are_unique_and_an_unknown_one_has_a_sentence_too():
+    assert len({kind.code for kind in every_kind()}) == len([*every_kind()])
+    assert set(errors.codes()) == {kind.code for kind in every_kind()}
+    assert errors.user_message_for("gone") == errors.CloudBaseError.user_message
+
+
+def test_an_error_is_stored_as_plain_values():
+    stored = errors.from_response(401, gateway("INVALID_CREDENTIALS"), {}).as_dict()
+    assert json.loads(json.dumps(stored)) == {
+        "code": "key_refused",
+        "stage": "call",
+        "fixable_by": "admin",
+        "is_retryable": False,
+        "request_id": "req-7",
+        "detail": "no",
+        "params": {},
+    }
+
+
+def test_errors_and_names_need_no_http_library():
+    check = (
+        "import sys; from chat.cloudbase import errors, events, group_names, messages; "
+        "sys.exit(any(name in sys.modules for name in ('httpx', 'aiohttp', 'django')))"
+    )
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

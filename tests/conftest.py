@@ -1,0 +1,67 @@
+"""The cast of the tests: alice owns, mallory must see nothing, root administers."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from admin_models import connections, local
+from admin_models.models import AIModel, ModelGroup
+from chat.models import Conversation
+from chat.turns import worker
+from tests.fakes.model_server import ModelServer
+
+
+def pytest_configure() -> None:
+    """Pages name static files as they are; collecting them is a test of its own."""
+    settings.STORAGES["staticfiles"]["BACKEND"] = (
+        "django.contrib.staticfiles.storage.StaticFilesStorage"
+    )
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture
+def alice(transactional_db):
+    return User.objects.create_user("alice", "alice@example.org", "correct horse")
+
+
+@pytest.fixture
+def mallory(transactional_db):
+    return User.objects.create_user("mallory", "mallory@example.org", "battery staple")
+
+
+@pytest.fixture
+def root(transactional_db):
+    return User.objects.create_superuser("root", "root@example.org", "from the start")
+
+
+@pytest.fixture
+async def service():
+    """A model service that says what it is told."""
+    async with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def model(transactional_db, service):
+    """A model of a custom group whose address is the fake service."""
+    group = ModelGroup(
+        environment=local.environment(), name="custom-fake", base_url=service.base_url
+    )
+    group.keep_key("sk-test-key")
+    group.save()
+    return AIModel.objects.create(group=group, name="fake-model")
+
+
+@pytest.fixture
+def conversation(alice, model):
+    return Conversation.objects.create(owner=alice, title="Test", model=model)
+
+
+@pytest.fixture
+async def serving(transactional_db, settings):
+    """The application runs: answers can be written."""
+    settings.SHUTDOWN_GRACE_SECONDS = 0
+    async with connections.opened(), worker.working():
+        yield

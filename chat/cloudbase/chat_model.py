@@ -38,8 +38,13 @@ class ChatModel:
 
     async def complete(self, request: ChatRequest) -> Completion:
         """Ask, and return the whole answer at once. Raises CloudBaseError."""
-        answer = await self._http.post(self._endpoint, request.body(stream=False))
-        return completion_from(answer, self._endpoint.secrets)
+        answer = completion_from(
+            await self._http.post(self._endpoint, request.body(stream=False)),
+            self._endpoint.secrets,
+        )
+        if isinstance(answer, CloudBaseError):
+            raise answer
+        return answer
 
     async def _next(self, reads: Reads, reader: ChunkReader) -> list[StreamEvent]:
         """The events of the next read. Nothing that happens after a complete text is trouble."""

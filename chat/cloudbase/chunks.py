@@ -1,7 +1,6 @@
 """Chunks of a streamed answer, and whole answers, to events (OpenAI chat completions)."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
@@ -78,6 +77,7 @@ class _Answer(msgspec.Struct):
 
 # Some services write numbers as strings.
 _decode_chunk = msgspec.json.Decoder(_Chunk, strict=False).decode
+_decode_answer = msgspec.json.Decoder(_Answer, strict=False).decode
 _decode_usage = msgspec.json.Decoder(_Usage, strict=False).decode
 
 
@@ -140,7 +140,8 @@ class ChunkReader:
         if not self._is_over:
             events = self._events(self._frames.finish())
             if isinstance(self.failure, errors.ProviderSpokeGarbage):
-                self.failure = errors.StreamBroken("the stream ended in the middle of an event")
+                half = errors.StreamBroken("the stream ended in the middle of an event")
+                self.failure = None if self.has_finished else half
         if not self._is_over:
             events += self._ending()
         return events
@@ -247,25 +248,24 @@ def usage_from(raw: bytes | msgspec.Raw) -> UsageReported | None:
     )
 
 
-def completion_from(body: bytes, secrets: Iterable[str] = ()) -> Completion:
-    """Return the whole answer in a body.
+def completion_from(
+    body: bytes, secrets: Iterable[str] = ()
+) -> Completion | errors.ProviderSpokeGarbage:
+    """Return the whole answer in a body, or that it is none.
 
-    Raises ProviderSpokeGarbage if it is none; the caller has looked for an error before.
+    Whoever calls has looked for an error before, and raises what is returned.
     """
-    raw: dict[str, Any] = errors.parsed(body) or {}
     try:
-        answer = msgspec.json.decode(body, type=_Answer, strict=False)
+        answer = _decode_answer(body)
         choice = answer.choices[0]
     except (msgspec.DecodeError, UnicodeDecodeError, IndexError) as error:
-        trouble = str(error)
-    else:
-        message = choice.message
-        return Completion(
-            text=message.content or "",
-            reasoning=message.reasoning_content or message.reasoning or "",
-            finish_reason=choice.finish_reason or None,
-            model=answer.model or None,
-            usage=usage_from(answer.usage) if answer.usage is not _NOTHING else None,
-            raw=raw,
-        )
-    raise errors.ProviderSpokeGarbage(trouble, secrets=secrets)
+        return errors.ProviderSpokeGarbage(str(error), secrets=secrets)
+    message = choice.message
+    return Completion(
+        text=message.content or "",
+        reasoning=message.reasoning_content or message.reasoning or "",
+        finish_reason=choice.finish_reason or None,
+        model=answer.model or None,
+        usage=usage_from(answer.usage) if answer.usage is not _NOTHING else None,
+        raw=errors.parsed(body) or {},
+    )

@@ -34,8 +34,9 @@ def check(name: object) -> str:
         raise errors.GroupNameMissing
     if _is_legal(name):
         return name
+    name = errors.scrub(name)  # a key may have got into the wrong field
     kind, suggestion = _mistake(name)
-    raise kind(name=errors.scrub(name)[:_SHOWN_LENGTH], suggestion=suggestion)
+    raise kind(name=name[:_SHOWN_LENGTH], suggestion=suggestion)
 
 
 def is_custom(name: str) -> bool:

@@ -1,7 +1,8 @@
 """The one HTTP client: connections, time limits, retries; HTTP trouble becomes an error of ours.
 
-No error raised here has a cause or a context. The libraries' exceptions hold the request, and
-with it the key; what they said is in `detail`, scrubbed.
+No error raised here has a cause or a context: the libraries' exceptions hold the request, and with
+it the key. Nor is a body, which may repeat the key, in a frame that raises: helpers return errors.
+What was said is in `detail`, scrubbed.
 """
 
 from __future__ import annotations
@@ -116,12 +117,9 @@ class HttpPool:
         Raises CloudBaseError for everything else, an error inside an HTTP 200 included.
         """
         async with self._answer(endpoint, body, accept="application/json") as response:
-            answer, failure = await _whole(response, ANSWER_LIMIT, endpoint)
-        said = None if failure else errors.parsed(answer)
-        if failure is None and (said is None or errors.holds_error(said)):
-            failure = _refusal(response, answer, endpoint)
-        if failure is not None:
-            raise failure
+            answer = await _json_of(response, endpoint)
+        if isinstance(answer, errors.CloudBaseError):
+            raise answer
         return answer
 
     @asynccontextmanager
@@ -134,8 +132,7 @@ class HttpPool:
         """
         async with self._answer(endpoint, body, accept="text/event-stream") as response:
             if not _is_event_stream(response):
-                answer, failure = await _whole(response, ERROR_BODY_LIMIT, endpoint)
-                raise failure or _refusal(response, answer, endpoint)
+                raise await _refusal(response, endpoint)
             async with aclosing(_pieces(response)) as pieces:
                 yield Reads(pieces, endpoint, pace)
 
@@ -176,10 +173,9 @@ class HttpPool:
         if response.is_success:
             return response
         try:
-            answer, failure = await _whole(response, ERROR_BODY_LIMIT, endpoint)
+            return await _refusal(response, endpoint)
         finally:
             await _close(response)
-        return failure or _refusal(response, answer, endpoint)
 
     async def _send(self, endpoint: Endpoint, body: bytes, accept: str) -> httpx.Response:
         if self._client is None:
@@ -281,11 +277,19 @@ class _HeldContent:
 
 class _HeldResponse(aiohttp.ClientResponse):
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        transport = connection.transport
+        transport, closed = connection.transport, connection.protocol.closed
         await super().start(connection)
+        if closed is not None:
+            closed.add_done_callback(self._notice_the_end)
         if transport is not None:
             self.content = _HeldContent(self.content, transport)  # type: ignore[assignment] # stands in for it
         return self
+
+    def _notice_the_end(self, closed: asyncio.Future[None]) -> None:
+        """Wake whoever waits for more: after malformed chunks aiohttp closes and tells nobody."""
+        closed.exception()  # seen
+        if not self.content.is_eof() and self.content.exception() is None:
+            self.content.set_exception(aiohttp.ClientPayloadError("The body is malformed."))
 
 
 def _headers(endpoint: Endpoint, accept: str) -> httpx.Headers:
@@ -336,7 +340,21 @@ async def _whole(
     return bytes(body[:limit]), None
 
 
-def _refusal(response: httpx.Response, body: bytes, endpoint: Endpoint) -> errors.CloudBaseError:
+async def _refusal(response: httpx.Response, endpoint: Endpoint) -> errors.CloudBaseError:
+    body, failure = await _whole(response, ERROR_BODY_LIMIT, endpoint)
+    return failure or _error_in(response, body, endpoint)
+
+
+async def _json_of(response: httpx.Response, endpoint: Endpoint) -> bytes | errors.CloudBaseError:
+    body, failure = await _whole(response, ANSWER_LIMIT, endpoint)
+    if failure is not None:
+        return failure
+    said = errors.parsed(body)
+    is_answer = said is not None and not errors.holds_error(said)
+    return body if is_answer else _error_in(response, body, endpoint)
+
+
+def _error_in(response: httpx.Response, body: bytes, endpoint: Endpoint) -> errors.CloudBaseError:
     return errors.from_response(
         response.status_code, body, response.headers, secrets=endpoint.secrets
     )

@@ -14,6 +14,7 @@ import nh3
 
 from chat.rendering import code, math
 
+DEEPEST_QUOTE = 100
 WIDEST_TABLE = 200
 MOST_FORMULAS = 500
 
@@ -41,6 +42,8 @@ def render(source: str, *, is_settled: bool = True) -> str:
 
     What is not settled yet is rendered again soon: its code stays without colours.
     """
+    if _is_too_deep(source):
+        return _raw_lines(text(source))
     return _ours(_cleaned(_parsed(source)), is_settled=is_settled)
 
 
@@ -96,13 +99,23 @@ _PARSING = comrak.ParseOptions()
 _RENDERING = comrak.RenderOptions()
 _RENDERING.escape = True
 
-_MORE_CELLS = re.compile(r"\|[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*){10,}")
+_MORE_CELLS = re.compile(r"(?:\|[ \t]*+:?-++:?[ \t]*+){11,}+")
 
 
 def _is_blown_up_by_tables(source: str) -> bool:
     """Rows are filled up to the header's width: a wide header over short rows makes megabytes."""
     widest = max((row.group().count("|") for row in _MORE_CELLS.finditer(source)), default=0)
     return widest > WIDEST_TABLE or widest * source.count("\n") > len(source)
+
+
+_BEFORE_CONTENT = re.compile(r"^[-+*>0-9.) \t]+", re.MULTILINE)
+
+
+def _is_too_deep(source: str) -> bool:
+    """What is nested deeper than a browser will follow also costs the square of its depth."""
+    return source.count(">") > DEEPEST_QUOTE and any(
+        margin.group().count(">") > DEEPEST_QUOTE for margin in _BEFORE_CONTENT.finditer(source)
+    )
 
 
 # ── nh3 ────────────────────────────────────────────────────────────────────────────────────────

@@ -64,6 +64,7 @@ _ELEMENT = re.compile(
 )
 _TAG = re.compile(r"</?[A-Za-z].*>[ \t\v\f]*$")
 _BARE_TAG = re.compile(r"</?(?!(?:script|pre|style|textarea)>)[a-z][a-z0-9-]*>$", re.IGNORECASE)
+_NEVER = re.compile(r"(?!)")
 _RAW = (
     (
         re.compile(r"<(?:script|pre|style|textarea)(?:[ \t\v\f>]|$)", re.IGNORECASE),
@@ -74,13 +75,22 @@ _RAW = (
     (re.compile(r"<!\[CDATA\["), re.compile(r"\]\]>")),
     (re.compile(r"<![A-Za-z]"), re.compile(r">")),
 )
+_MAY_CONTINUE = {Start.DASHES, Start.TAG, Start.WEAK_ITEM, Start.TEXT}
 
 
 class Splitter:
     """Reads a text line by line and says where it may be cut."""
 
     def __init__(self) -> None:
-        self._begin_afresh()
+        self._open = Open.NOTHING
+        self._is_after_blank = False
+        self._is_surely_element = False  # HTML up to the next blank line …
+        self._is_perhaps_element = False  # … or a paragraph
+        self._margin: int | None = None  # where an item's content begins; None: not known
+        self._marker = ""  # what the list's items begin with
+        self._is_empty_item = False
+        self._end = _NEVER
+        self._fence_indent = 0
 
     @property
     def is_in_fence(self) -> bool:
@@ -128,23 +138,20 @@ class Splitter:
     # ── what is open ───────────────────────────────────────────────────────────────────────────
 
     def _begin_afresh(self) -> None:
-        self._open = Open.NOTHING
+        self._open, self._end = Open.NOTHING, _NEVER
         self._is_after_blank = False
         self._is_surely_element = self._is_perhaps_element = False
-        self._margin: int | None = None  # where an item's content begins; None: not known
-        self._marker = ""  # what the list's items begin with; "": not known
-        self._is_empty_item = False
-        self._end = _NEVER
+        self._margin, self._marker, self._is_empty_item = None, "", False
 
     def _closed(self) -> Cut:
         self._begin_afresh()
         return Cut.AFTER
 
-    def _begin(self, kind: Open) -> Cut:
+    def _begin(self, kind: Open, end: re.Pattern[str] = _NEVER) -> Cut:
         """A block begins here whatever was open: cut before it."""
         cut = Cut.NONE if self._open is Open.NOTHING else Cut.BEFORE
         self._begin_afresh()
-        self._open = kind
+        self._open, self._end = kind, end
         return cut
 
     def _get_lost(self) -> Cut:
@@ -199,30 +206,22 @@ class Splitter:
         return Cut.NONE
 
     def _read_top_level(self, content: str, indent: int, start: Start) -> Cut:
+        if start in _MAY_CONTINUE and not self._is_fresh:
+            return self._read_perhaps_continued(content, indent, start)
         match start:
-            case Start.HEADING | Start.RULE:
+            case Start.HEADING | Start.RULE | Start.DASHES:
                 return self._begin(Open.LEAF) | self._closed()
-            case Start.FENCE:
-                cut = self._begin(Open.FENCE)
-                self._end = _end_of_fence(content)
-                return cut
-            case Start.RAW:
-                return self._read_raw(content)
-            case Start.ELEMENT:
-                return self._read_sure_element()
-            case Start.DASHES | Start.TAG | Start.WEAK_ITEM | Start.TEXT if not self._is_fresh:
-                return self._read_perhaps_continued(content, indent, start)
-            case Start.DASHES:
-                return self._begin(Open.LEAF) | self._closed()
-            case Start.TAG:
-                return self._read_tag(content)
             case Start.TEXT:
                 return self._begin(Open.LEAF)
             case Start.ITEM | Start.WEAK_ITEM:
                 return self._read_item(content, indent)
             case Start.QUOTE:
                 return Cut.NONE if self._may_be_in_quote else self._begin(Open.QUOTE)
-        return self._read_indented()
+            case Start.FENCE:
+                return self._begin(Open.FENCE, _end_of_fence(content))
+            case Start.INDENTED:
+                return self._read_indented()
+        return self._read_html(content, start)
 
     def _read_indented(self) -> Cut:
         """Indented code may go on after blank lines, so nothing is cut before it."""
@@ -231,20 +230,13 @@ class Splitter:
             self._open = Open.LEAF
         return Cut.NONE
 
-    def _read_raw(self, content: str) -> Cut:
-        end = next(end for begin, end in _RAW if begin.match(content))
-        cut = self._begin(Open.RAW)
-        self._end = end
-        return cut | self._closed() if end.search(content) else cut
-
-    def _read_sure_element(self) -> Cut:
+    def _read_html(self, content: str, start: Start) -> Cut:
+        if start is Start.RAW:
+            end = next(end for begin, end in _RAW if begin.match(content))
+            cut = self._begin(Open.RAW, end)
+            return cut | self._closed() if end.search(content) else cut
         cut = self._begin(Open.LEAF)
-        self._is_surely_element = True
-        return cut
-
-    def _read_tag(self, content: str) -> Cut:
-        cut = self._begin(Open.LEAF)
-        self._is_surely_element = _BARE_TAG.match(content) is not None
+        self._is_surely_element = start is Start.ELEMENT or _BARE_TAG.match(content) is not None
         self._is_perhaps_element = not self._is_surely_element
         return cut
 
@@ -271,9 +263,6 @@ class Splitter:
         cut = Cut.NONE if goes_on else self._begin(Open.LIST)
         self._marker, self._margin, self._is_empty_item = marker, indent + margin, is_empty
         return cut
-
-
-_NEVER = re.compile(r"(?!)")
 
 
 def _start(content: str, indent: int) -> Start:

@@ -82,11 +82,11 @@ def running(
 
 
 def answer_of(
-    module: str, *words: str, given: bytes = b"", variables: Mapping[str, str] | None = None
+    command: Sequence[str], *, given: bytes = b"", variables: Mapping[str, str] | None = None
 ) -> bytes:
-    """Run a module of ours to its end; return what it wrote. Raises ProcessFailed."""
+    """Run a command to its end; return what it wrote. Raises ProcessFailed."""
     process = subprocess.Popen(  # noqa: S603  # our own words
-        python("-m", module, *words),
+        command,
         cwd=PROJECT,
         env=os.environ | (variables or {}),
         stdin=subprocess.PIPE,
@@ -100,7 +100,8 @@ def answer_of(
     finally:
         _end(process)
     if process.returncode:
-        raise ProcessFailed(f"{module} failed:\n{complaints.decode(errors='replace')}")
+        said = complaints.decode(errors="replace")
+        raise ProcessFailed(f"A process of the bench failed ({' '.join(command)}):\n{said}")
     return output
 
 

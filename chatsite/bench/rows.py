@@ -72,4 +72,3 @@ def _is_in_ledger(message: Message, order: Order) -> bool:
         confidence=Usage.Confidence.REPORTED,
         final_status=Status.DONE,
     ).exists()
-

@@ -210,5 +210,4 @@ def test_a_whole_answer_keeps_what_nobody_knows():
 
 @pytest.mark.parametrize("body", [b"{}", b'{"choices": []}', b'{"choices": [{}]}', b"<html>"])
 def test_a_body_without_an_answer_is_garbage(body):
-    with pytest.raises(errors.ProviderSpokeGarbage):
-        completion_from(body)
+    assert isinstance(completion_from(body), errors.ProviderSpokeGarbage)

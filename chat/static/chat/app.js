@@ -237,7 +237,7 @@
   const textFrom = (first, last) => {
     const selection = getSelection();
     selection.setBaseAndExtent(first, 0, last, last.childNodes.length);
-    const selected = selection.toString();
+    const selected = selection.toString().trim();
     selection.removeAllRanges();
     return selected;
   };
@@ -253,7 +253,7 @@
   };
 
   chat.addEventListener("click", async ({ target }) => {
-    const button = target.closest("[data-copy]");
+    const button = target.closest("button[data-copy]");
     if (!button) return;
     const id = button.dataset.copy;
     await copy(

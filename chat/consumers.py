@@ -14,6 +14,8 @@ from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext
 
+from admin_models import preflight
+from admin_models.models import AIModel
 from chat.cloudbase.errors import CloudBaseError
 from chat.forms.messages import MessageForm
 from chat.models import Conversation, Message
@@ -75,7 +77,9 @@ class ConversationConsumer(AsyncWebsocketConsumer):
                 case {"action": "stop"}:
                     await self._stop()
                 case {"action": "regenerate", "message": str(pk)} if pk.isdecimal():
-                    await self._regenerate(int(pk), content)
+                    await self._regenerate(int(pk))
+                case {"action": "choose", "model": str(pk)} if pk.isdecimal():
+                    await self._choose(int(pk))
                 case _:
                     await self._refuse(
                         key, [gettext("This page sent something unknown. Reload it.")]
@@ -105,8 +109,13 @@ class ConversationConsumer(AsyncWebsocketConsumer):
         async for message in live.select_related("worker"):
             await owner.stop(message)
 
-    async def _regenerate(self, pk: int, content: dict[str, Any]) -> None:
+    async def _regenerate(self, pk: int) -> None:
         await engine.regenerate(self.conversation_pk, pk)
+        await self.send(fragments.composer_error_frame([]))
+
+    async def _choose(self, pk: int) -> None:
+        model = preflight.check(await AIModel.objects.ready().filter(pk=pk).afirst())
+        await Conversation.objects.filter(pk=self.conversation_pk).aupdate(model=model)
         await self.send(fragments.composer_error_frame([]))
 
     async def _refuse(self, key: str, sentences: list[str]) -> None:

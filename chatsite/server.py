@@ -18,11 +18,13 @@ from daphne.access import AccessLogGenerator
 from daphne.http_protocol import HTTPFactory
 from daphne.server import Server as DaphneServer
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
-from twisted.internet import reactor
+from twisted.internet import reactor as twisted_reactor
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogBeginner
 
 logger = logging.getLogger(__name__)
+
+reactor: Any = twisted_reactor  # what it can do depends on the one installed; types know only some
 
 # How long requests that are being answered may take to end by themselves, in seconds.
 REQUEST_GRACE = 3.0
@@ -119,9 +121,8 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne has no types
             maxMessagePayloadSize=self.websocket_max_message_size,
             maxFramePayloadSize=self.websocket_max_frame_size,
         )
-        globalLogBeginner.beginLoggingTo(
-            [_log_failure], redirectStandardIO=False, discardBuffer=True
-        )
+        observers: list[Any] = [_log_failure]
+        globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False, discardBuffer=True)
         # Twisted's loop becomes the one that asyncio, and so the application, finds.
         asyncio.set_event_loop(reactor._asyncioEventloop)
         reactor.callLater(1, self.application_checker)
@@ -140,10 +141,10 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne has no types
     def _begin(self) -> None:
         self._life = asyncio.ensure_future(self._live())
 
-    def _end(self) -> Deferred[None]:
+    def _end(self) -> Deferred[None] | None:
         """Have Twisted wait for the end of our life before it closes anything."""
         self._asked_to_end.set()
-        return Deferred.fromFuture(self._life)
+        return Deferred.fromFuture(self._life) if self._life else None
 
     async def _live(self) -> None:
         try:

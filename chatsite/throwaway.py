@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 INITDB_OPTIONS = ("-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 POSTGRESQL_USER = "postgres"  # PostgreSQL refuses to run as root
@@ -49,7 +50,7 @@ def postgresql() -> Iterator[str]:
             command += ["-c", setting]
 
         def is_ready() -> bool:
-            ask = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+            ask = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
             return subprocess.run(ask, check=False).returncode == 0  # noqa: S603 - our own words
 
         with _running(command, user, folder, is_ready):
@@ -80,7 +81,7 @@ def _postgresql_programs() -> Path:
     raise NotInstalledError("PostgreSQL is not installed: sudo apt-get install postgresql")
 
 
-def _as_user(user: str | None, folder: str) -> dict[str, object]:
+def _as_user(user: str | None, folder: str) -> dict[str, Any]:
     """Return the arguments that make subprocess work in `folder`, as `user` where one is named."""
     change = {"user": user, "group": user, "extra_groups": []} if user else {}
     return {"cwd": folder, **change}

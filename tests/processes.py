@@ -121,7 +121,7 @@ def running(
 ) -> Iterator[Process]:
     """Run a command for as long as the block lasts."""
     process = Process(command, log, variables)
-    with _ended(process):
+    with ended(process):
         yield process
 
 
@@ -138,15 +138,15 @@ def server(data: Path, *options: str, variables: Variables | None = None) -> Ite
         words.append("--no-model")
     command = manage("up", *words)
     # Whatever database the tests themselves run on, the server's is in its own folder.
-    site = Site(
-        command, data.parent / f"{data.name}.log", {"DATABASE_URL": None} | (variables or {})
-    )
-    with _ended(site):
+    changed: Variables = {"DATABASE_URL": None, **(variables or {})}
+    site = Site(command, data.parent / f"{data.name}.log", changed)
+    with ended(site):
         yield site
 
 
 @contextmanager
-def _ended(process: Process) -> Iterator[None]:
+def ended(process: Process) -> Iterator[None]:
+    """End the process with the block, by force if need be; print its output if the block fails."""
     try:
         yield
     except BaseException:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from chat.cloudbase import errors
+from chat.cloudbase import errors, refusals
 from chat.cloudbase.events import (
     Finished,
     ModelNamed,
@@ -204,9 +204,9 @@ class ChunkReader:
         is_suspect = chunk.error is not _NOTHING or chunk.code is not _NOTHING
         if not is_suspect and self._finish_reason != "error":
             return False
-        frame = errors.parsed(payload) or {}
-        if errors.holds_error(frame) or self._finish_reason == "error":
-            self.failure = errors.from_frame(frame, secrets=self._secrets)
+        frame = refusals.parsed(payload) or {}
+        if refusals.holds_error(frame) or self._finish_reason == "error":
+            self.failure = refusals.from_frame(frame, secrets=self._secrets)
         return self.failure is not None
 
     def _report_usage(self, events: list[StreamEvent]) -> None:
@@ -267,5 +267,5 @@ def completion_from(
         finish_reason=choice.finish_reason or None,
         model=answer.model or None,
         usage=usage_from(answer.usage) if answer.usage is not _NOTHING else None,
-        raw=errors.parsed(body) or {},
+        raw=refusals.parsed(body) or {},
     )

@@ -44,10 +44,8 @@ Whoever adds a class gives it a `code` and a `user_message`; the registry notice
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
-
-import msgspec
 
 Stage = Literal["preflight", "request", "call", "quota", "transport", "ours"]
 FixableBy = Literal["user", "admin", "operations", "nobody"]
@@ -147,11 +145,6 @@ CloudBaseError._by_code[CloudBaseError.code] = CloudBaseError
 def user_message_for(code: str) -> str:
     """Return the English sentence of a code, the general one for a code nobody knows (any more)."""
     return CloudBaseError._by_code.get(code, CloudBaseError).user_message
-
-
-def codes() -> tuple[str, ...]:
-    """Return every code there is."""
-    return tuple(CloudBaseError._by_code)
 
 
 # ── request: we refuse before anything is sent ───────────────────────────────────────────────
@@ -294,12 +287,16 @@ class ContextTooLong(RequestRefused):
     @property
     def n_prompt_tokens(self) -> int | None:
         """Tokens of the prompt, as counted by the service."""
-        return _int_or_none(self.params.get("n_prompt_tokens"))
+        return self._tokens("n_prompt_tokens")
 
     @property
     def n_ctx(self) -> int | None:
         """Tokens the model can read at most."""
-        return _int_or_none(self.params.get("n_ctx"))
+        return self._tokens("n_ctx")
+
+    def _tokens(self, name: str) -> int | None:
+        tokens = self.params.get(name)
+        return tokens if isinstance(tokens, int) else None
 
 
 class ParameterRefused(RequestRefused):
@@ -480,203 +477,3 @@ class ProviderSpokeGarbage(TransportError):
     code = "provider_spoke_garbage"
     is_retryable = False
     user_message = _("The model service sent something that is not an answer.")
-
-
-# ── from what a service said to our tree ─────────────────────────────────────────────────────
-
-_BY_SERVICE_CODE: dict[str, type[CloudBaseError]] = {
-    # CloudBase gateway, AI codes and general codes
-    "AI_MODEL_PARAM_REQUIRED": ParameterRefused,
-    "AI_MODEL_PARAM_INVALID": ParameterRefused,
-    "AI_MODEL_NOT_FOUND": GroupNotFound,
-    "AI_MODEL_NOT_SUPPORTED": ModelNotEnabled,
-    "AI_MODEL_DISABLED": ModelDisabled,
-    "AI_MODEL_CONFIG_MISSING": GroupIncomplete,
-    "AI_MODEL_REQUEST_FAILED": ProviderFailed,
-    "AI_CHANNEL_NOT_ALLOWED": ChannelNotAllowed,
-    "EXCEED_CONCURRENT_REQUEST_LIMIT": TooManyAtOnce,
-    "EXCEED_TOKEN_QUOTA_LIMIT": QuotaExhausted,
-    "MISSING_CREDENTIALS": KeyRefused,
-    "INVALID_CREDENTIALS": KeyRefused,
-    "ACCESS_TOKEN_INVALID": KeyRefused,
-    "ACCESS_TOKEN_EXPIRED": KeyExpired,
-    "ACCESS_TOKEN_KID_INVALID": KeyRefused,
-    "AUTHENTICATION_FAILED": KeyRefused,
-    "ENV_SUSPENDED": EnvironmentSuspended,
-    "ENV_ISOLATED": EnvironmentSuspended,
-    "SERVICE_CHARGE_OVERDUE": EnvironmentSuspended,
-    "ACCESS_DENIED": NotAllowed,
-    "ACTION_FORBIDDEN": NotAllowed,
-    "EXCEED_AUTHORITY": NotAllowed,
-    "SERVICE_FORBIDDEN": NotAllowed,
-    "INVALID_PATH": WrongAddress,
-    "SYS_ERR": ProviderFailed,
-    "OPERATION_FAILED": ProviderFailed,
-    "RESOURCE_UNAVAILABLE": ProviderFailed,
-    # OpenAI error object, `code` or `type`
-    "CONTEXT_LENGTH_EXCEEDED": ContextTooLong,
-    "INSUFFICIENT_QUOTA": QuotaExhausted,
-    "INVALID_API_KEY": KeyRefused,
-    "AUTHENTICATION_ERROR": KeyRefused,
-    "PERMISSION_ERROR": NotAllowed,
-    "MODEL_NOT_FOUND": ModelNotFound,
-    "RATE_LIMIT_EXCEEDED": RateLimited,
-    "RATE_LIMIT_ERROR": RateLimited,
-    "CONTENT_FILTER": ContentBlocked,
-    "CONTENT_POLICY_VIOLATION": ContentBlocked,
-    "SERVER_ERROR": ProviderFailed,
-    "API_ERROR": ProviderFailed,
-    # llama.cpp server, error `type`
-    "EXCEED_CONTEXT_SIZE_ERROR": ContextTooLong,
-    "UNAVAILABLE_ERROR": ProviderBusy,
-}
-
-_BY_STATUS: dict[int, type[CloudBaseError]] = {
-    401: KeyRefused,
-    402: EnvironmentSuspended,
-    403: NotAllowed,
-    404: ModelNotFound,
-    405: WrongAddress,
-    408: ProviderTimedOut,
-    413: ContextTooLong,
-    423: ModelDisabled,
-    429: RateLimited,
-    451: ContentBlocked,
-    502: ProviderBusy,
-    503: ProviderBusy,
-    504: ProviderBusy,
-}
-
-_CONTEXT_WORDS = re.compile(r"maximum context length|context (?:window|length) (?:is |was )?exceed")
-_CONTEXT_LIMIT = re.compile(r"maximum context length (?:is|of) (\d+)")
-_CONTEXT_ASKED = re.compile(r"(?:requested|resulted in|contains?)(?: about| at least)? (\d+)")
-_REQUEST_ID_HEADERS = ("x-cloudbase-request-id", "x-request-id")
-_TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-
-
-def from_response(
-    status: int, body: bytes, headers: Mapping[str, str], *, secrets: Iterable[str] = ()
-) -> CloudBaseError:
-    """Return the error that an answer stands for: any status, JSON of either shape, HTML, nothing.
-
-    Sources: CloudBase gateway, error envelope (`code`, `message`, `requestId`); OpenAI's and
-    llama.cpp's `error` object. `secrets` are the keys to keep out of the error.
-    """
-    by_name = {name.lower(): value for name, value in headers.items()}
-    said = parsed(body)
-    kind = _kind(status, said)
-    facts = dict(_context_numbers(said)) if kind is ContextTooLong else {}
-    return kind(
-        _message(said) or _text_of(body, by_name.get("content-type", "")) or f"HTTP {status}",
-        request_id=_request_id(said, by_name),
-        status=status,
-        retry_after=_seconds(by_name.get("retry-after")),
-        secrets=secrets,
-        **facts,
-    )
-
-
-def from_frame(frame: Mapping[str, Any], *, secrets: Iterable[str] = ()) -> CloudBaseError:
-    """Return the error that a frame of a running stream stands for."""
-    kind = _by_names(frame) or ProviderFailed
-    facts = dict(_context_numbers(frame)) if kind is ContextTooLong else {}
-    return kind(_message(frame), request_id=_request_id(frame, {}), secrets=secrets, **facts)
-
-
-def parsed(body: bytes) -> dict[str, Any] | None:
-    """Return the JSON object in `body`, None if there is none."""
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def holds_error(said: Mapping[str, Any]) -> bool:
-    """Say whether a body or frame is an error whatever its HTTP status says.
-
-    A `code` other than "NORMAL" is one (CloudBase gateway), and so is a filled `error`.
-    """
-    return said.get("code") not in (None, "", 0, "NORMAL") or bool(said.get("error"))
-
-
-def _kind(status: int, said: Mapping[str, Any] | None) -> type[CloudBaseError]:
-    named = _by_names(said) if said else None
-    if named is not None:
-        return named
-    if status == 404 and (said is None or not holds_error(said)):
-        return WrongAddress
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    if status >= 500:
-        return ProviderFailed
-    if status >= 400:
-        return RequestRefused
-    if status >= 300:
-        return WrongAddress
-    return ProviderFailed if said and holds_error(said) else ProviderSpokeGarbage
-
-
-def _by_names(said: Mapping[str, Any]) -> type[CloudBaseError] | None:
-    inner = _error_object(said)
-    for name in (said.get("code"), inner.get("code"), inner.get("type")):
-        kind = _BY_SERVICE_CODE.get(name.upper()) if isinstance(name, str) else None
-        if kind is not None:
-            return kind
-    return ContextTooLong if _CONTEXT_WORDS.search(_message(said) or "") else None
-
-
-def _error_object(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    inner = said.get("error")
-    return inner if isinstance(inner, dict) else {}
-
-
-def _message(said: Mapping[str, Any] | None) -> str | None:
-    if not said:
-        return None
-    error = said.get("error")
-    for candidate in (_error_object(said).get("message"), said.get("message"), error):
-        if isinstance(candidate, str) and candidate:
-            return candidate
-    if isinstance(error, dict):
-        return msgspec.json.encode(error).decode()
-    code = said.get("code")
-    return str(code) if code else None
-
-
-def _context_numbers(said: Mapping[str, Any] | None) -> Iterable[tuple[str, int | None]]:
-    """llama.cpp says the numbers as members, others only in the sentence."""
-    inner = _error_object(said or {})
-    message = _message(said) or ""
-    for name, pattern in (("n_prompt_tokens", _CONTEXT_ASKED), ("n_ctx", _CONTEXT_LIMIT)):
-        found = pattern.search(message)
-        yield name, _int_or_none(inner.get(name)) or (int(found[1]) if found else None)
-
-
-def _request_id(said: Mapping[str, Any] | None, headers: Mapping[str, str]) -> str | None:
-    own = (said or {}).get("requestId")
-    if isinstance(own, str) and own:
-        return own
-    return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
-
-
-def _text_of(body: bytes, content_type: str) -> str:
-    """The title of a page, or the beginning of whatever else was sent."""
-    title = _TITLE.search(body)
-    if title:
-        return title[1].decode(errors="replace").strip()
-    if "html" in content_type:
-        return ""
-    return body[: 8 * DETAIL_LENGTH].decode(errors="replace").strip()
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Seconds of a Retry-After header; its other form, a date, is not worth a clock."""
-    try:
-        return max(0.0, float(retry_after)) if retry_after else None
-    except ValueError:
-        return None
-
-
-def _int_or_none(value: object) -> int | None:
-    return value if isinstance(value, int) else None

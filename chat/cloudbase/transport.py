@@ -10,19 +10,15 @@ from __future__ import annotations
 import asyncio
 import http.cookiejar
 import random
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Final, Self, cast
 
-import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
-from chat.cloudbase import errors
+from chat.cloudbase import errors, network, refusals
 
 PACE: Final = 0.05
 """Seconds between two reads of a stream: twenty a second are enough for the eye."""
@@ -45,7 +41,8 @@ class Patience:
 
     connect: float = 5.0
     first_byte: float = 120.0
-    """From the open connection to the status line; sending the request is part of it."""
+    """From the open connection to the status line; sending the request is part of it.
+    Where nothing is streamed, the status line usually comes with the whole answer."""
     idle: float = 120.0
     """Between two pieces of the answer."""
     after_finish: float = 5.0
@@ -91,7 +88,7 @@ class HttpPool:
 
     async def __aenter__(self) -> Self:
         """Open the pool."""
-        transport = self._transport or _aiohttp_transport(self._max_connections)
+        transport = self._transport or network.open_transport(self._max_connections)
         self._client = httpx.AsyncClient(
             transport=transport,
             cookies=_no_cookies(),
@@ -168,8 +165,8 @@ class HttpPool:
         """Post once; return the successful answer, its body unread, or what went wrong."""
         try:
             response = await self._send(endpoint, body, accept)
-        except _TROUBLE as error:
-            return _before_answer(error, endpoint)
+        except network.TROUBLE as error:
+            return network.before_answer(error, endpoint.secrets)
         if response.is_success:
             return response
         try:
@@ -218,78 +215,15 @@ class Reads:
         self._is_first = False
         try:
             return await _next(self._pieces, within or self._endpoint.patience.idle)
-        except _TROUBLE as error:
-            failure = _inside_answer(error, self._endpoint)
+        except network.TROUBLE as error:
+            failure = network.inside_answer(error, self._endpoint.secrets)
         raise failure
-
-
-def _aiohttp_transport(max_connections: int) -> AiohttpTransport:
-    context = _ssl_context()
-
-    def session() -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=max_connections, force_close=True, ssl=context),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            response_class=_HeldResponse,
-        )
-
-    return AiohttpTransport(verify=context, client=session)
-
-
-@cache
-def _ssl_context() -> ssl.SSLContext:
-    """Reading the authorities' certificates takes some ten milliseconds: once a process."""
-    return httpx.create_ssl_context()
 
 
 def _no_cookies() -> http.cookiejar.CookieJar:
     """A jar that takes nothing: everyone's conversations share the client."""
     policy = http.cookiejar.DefaultCookiePolicy(allowed_domains=[])
     return http.cookiejar.CookieJar(policy=policy)
-
-
-class _HeldContent:
-    """A body whose connection is read only while somebody waits for it.
-
-    Otherwise every token wakes the loop when it arrives, and what came before a reset is lost.
-    """
-
-    def __init__(self, content: aiohttp.StreamReader, connection: asyncio.Transport) -> None:
-        self._content = content
-        self._connection = connection
-
-    async def iter_chunked(self, _size: int) -> AsyncIterator[bytes]:
-        """Give everything that has arrived at a time, whatever size the caller has in mind."""
-        while True:
-            if not self._connection.is_closing():
-                self._connection.resume_reading()
-            data = await self._content.readany()
-            if not self._connection.is_closing():
-                self._connection.pause_reading()
-            if not data:
-                return
-            yield data
-
-    def __getattr__(self, name: str) -> Any:
-        """Everything else is as it was."""
-        return getattr(self._content, name)
-
-
-class _HeldResponse(aiohttp.ClientResponse):
-    async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        transport, closed = connection.transport, connection.protocol.closed
-        await super().start(connection)
-        if closed is not None:
-            closed.add_done_callback(self._notice_the_end)
-        if transport is not None:
-            self.content = _HeldContent(self.content, transport)  # type: ignore[assignment] # stands in for it
-        return self
-
-    def _notice_the_end(self, closed: asyncio.Future[None]) -> None:
-        """Wake whoever waits for more: after malformed chunks aiohttp closes and tells nobody."""
-        closed.exception()  # seen
-        if not self.content.is_eof() and self.content.exception() is None:
-            self.content.set_exception(aiohttp.ClientPayloadError("The body is malformed."))
 
 
 def _headers(endpoint: Endpoint, accept: str) -> httpx.Headers:
@@ -317,7 +251,7 @@ async def _next(pieces: AsyncIterator[bytes], seconds: float) -> bytes:
 
 async def _close(response: httpx.Response) -> None:
     """Close the connection; that it was broken already is no news."""
-    with suppress(*_TROUBLE):
+    with suppress(*network.TROUBLE):
         await response.aclose()
 
 
@@ -332,9 +266,10 @@ async def _whole(
                 body += piece
                 if len(body) > limit:
                     break
-    except _TROUBLE as error:
-        # Half an explanation is better than none.
-        return bytes(body), None if response.is_error and body else _inside_answer(error, endpoint)
+    except network.TROUBLE as error:
+        if response.is_success or not body:
+            return b"", network.inside_answer(error, endpoint.secrets)
+        # Of a refusal, half an explanation is better than none.
     if len(body) > limit and response.is_success:
         return b"", errors.ProviderSpokeGarbage("the answer is too long")
     return bytes(body[:limit]), None
@@ -349,13 +284,13 @@ async def _json_of(response: httpx.Response, endpoint: Endpoint) -> bytes | erro
     body, failure = await _whole(response, ANSWER_LIMIT, endpoint)
     if failure is not None:
         return failure
-    said = errors.parsed(body)
-    is_answer = said is not None and not errors.holds_error(said)
+    said = refusals.parsed(body)
+    is_answer = said is not None and not refusals.holds_error(said)
     return body if is_answer else _error_in(response, body, endpoint)
 
 
 def _error_in(response: httpx.Response, body: bytes, endpoint: Endpoint) -> errors.CloudBaseError:
-    return errors.from_response(
+    return refusals.from_response(
         response.status_code, body, response.headers, secrets=endpoint.secrets
     )
 
@@ -372,60 +307,3 @@ def _wait_before(number: int, failure: errors.CloudBaseError, backoff: float) ->
         return failure.retry_after if failure.retry_after <= _LONGEST_WAIT else None
     jitter = random.uniform(0.5, 1.0)  # noqa: S311 -- no secret
     return jitter * backoff * 2.0 ** (number - 2)
-
-
-_TROUBLE = (
-    httpx.HTTPError,
-    httpx.InvalidURL,
-    httpx.StreamError,
-    aiohttp.ClientError,
-    OSError,  # TimeoutError is one
-    UnicodeError,
-)
-"""What httpx and, where httpx-aiohttp lets it through, aiohttp may raise."""
-
-
-def _before_answer(error: Exception, endpoint: Endpoint) -> errors.CloudBaseError:
-    """Trouble before the status line.
-
-    httpx-aiohttp calls most things ConnectTimeout; only the exception behind it tells the truth.
-    """
-    truth = _truth(error)
-    match truth:
-        case aiohttp.InvalidURL() | httpx.InvalidURL() | httpx.UnsupportedProtocol():
-            kind: type[errors.CloudBaseError] = errors.IllegalBaseUrl
-        case aiohttp.ClientSSLError():
-            kind = errors.ProviderNotTrusted
-        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
-            kind = errors.ProviderUnreachable
-        case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout():
-            kind = errors.ProviderUnreachable
-        case TimeoutError() | httpx.TimeoutException():
-            kind = errors.ProviderTimedOut
-        case aiohttp.ClientResponseError() | httpx.DecodingError():
-            kind = errors.ProviderSpokeGarbage
-        case _:
-            kind = errors.ProviderHungUp
-    return kind(_words(truth), secrets=endpoint.secrets)
-
-
-def _inside_answer(error: Exception, endpoint: Endpoint) -> errors.CloudBaseError:
-    """Trouble after the status line."""
-    truth = _truth(error)
-    match truth:
-        case TimeoutError() | httpx.TimeoutException():
-            kind: type[errors.CloudBaseError] = errors.ProviderTimedOut
-        case httpx.DecodingError():
-            kind = errors.ProviderSpokeGarbage
-        case _:
-            kind = errors.StreamBroken
-    return kind(_words(truth), secrets=endpoint.secrets)
-
-
-def _truth(error: Exception) -> BaseException:
-    cause = error.__cause__
-    return cause if isinstance(cause, aiohttp.ClientError | OSError) else error
-
-
-def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -90,6 +90,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Answers that are still being written."""
         return self.filter(status__in=LIVE)
 
+    def asked_before(self, user: AbstractBaseUser, key: str) -> Message | None:
+        """The question that `user` sent under the name `key`; an empty name is no name."""
+        found = self.filter(conversation__owner_id=user.pk, key=key).exclude(key="")
+        return found.select_related("conversation").first()
+
     def shown(self, conversation_pk: int) -> MessageQuerySet:
         """The messages of a conversation with everything that showing them needs."""
         return (

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from channels.db import database_sync_to_async
-from django.db import IntegrityError, transaction
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -30,6 +31,8 @@ from chat.turns.reply import Reply
 
 logger = logging.getLogger(__name__)
 
+SETTLE_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between attempts to save an answer while the database is out of reach."""
 ATTEMPTS_TO_FIT = 4
 """How often the history is shortened before the person is told that it does not fit."""
 
@@ -53,6 +56,37 @@ class NothingToAnswer(CloudBaseError):
     stage: ClassVar[Stage] = "request"
     fixable_by: ClassVar[FixableBy] = "user"
     user_message = _("There is no such answer in this conversation any more. Reload the page.")
+
+
+class ConversationGone(CloudBaseError):
+    """The conversation was deleted."""
+
+    code = "conversation_gone"
+    stage: ClassVar[Stage] = "request"
+    fixable_by: ClassVar[FixableBy] = "nobody"
+    user_message = _("This conversation does not exist any more. What you typed is kept.")
+
+
+class AnswerTookTooLong(CloudBaseError):
+    """The answer went on longer than an answer may."""
+
+    code = "answer_took_too_long"
+    stage: ClassVar[Stage] = "call"
+    fixable_by: ClassVar[FixableBy] = "operations"
+    is_retryable = True
+    user_message = _(
+        "The answer was ended after %(minutes)d minutes, the longest that one may take here."
+    )
+
+
+class AnsweredNothing(CloudBaseError):
+    """The service ended an answer that had not a single word."""
+
+    code = "answered_nothing"
+    stage: ClassVar[Stage] = "call"
+    fixable_by: ClassVar[FixableBy] = "nobody"
+    is_retryable = True
+    user_message = _("The model answered with nothing. Please try again or choose another model.")
 
 
 class OurFault(CloudBaseError):
@@ -87,22 +121,18 @@ async def start(
         await _begin(turn, "began")
 
 
-async def regenerate(
-    conversation_pk: int, message_pk: int, *, model: AIModel | None = None
-) -> None:
+async def regenerate(conversation_pk: int, message_pk: int) -> None:
     """Begin another answer to the question of answer `message_pk`; the old one is kept.
 
     Raises `AlreadyAnswering`, and `NothingToAnswer` if there is no such answer.
     """
-    await _begin(
-        await _saved_retry(conversation_pk, message_pk, model, owner.worker_pk()), "changed"
-    )
+    turn = await _saved_retry(conversation_pk, message_pk, owner.worker_pk())
+    await _begin(turn, "changed")
 
 
 async def _begin(turn: Turn, what: str) -> None:
     reply = Reply(turn.message)
-    task = asyncio.create_task(_answer(turn, reply), name=f"answer {reply.pk}")
-    owner.keep(reply, task)
+    owner.run(reply, _answer(turn, reply))
     await owner.tell_conversation(reply.conversation_pk, what, turn.message.question_id or 0)
 
 
@@ -143,35 +173,43 @@ async def _ask(turn: Turn, reply: Reply, asked: _Asked) -> None:
         reply.left_out, reply.prompt_estimate = fitted.left_out, fitted.estimated_tokens
         try:
             await _stream(client, model, fitted.messages, reply)
+        except TimeoutError as error:
+            raise AnswerTookTooLong(minutes=settings.MAX_ANSWER_SECONDS // 60) from error
         except ContextTooLong as refusal:
             limit = history.shrunk(fitted, refusal)
             if limit is None or attempt == ATTEMPTS_TO_FIT or reply.first_token is not None:
                 raise
         else:
-            return
+            break
+    if reply.first_token is None:
+        raise AnsweredNothing
 
 
 async def _stream(
     client: ChatModel, model: AIModel, messages: Sequence[SentMessage], reply: Reply
 ) -> None:
     request = ChatRequest(model=model.name, messages=messages, parameters=model.parameters)
-    async with aclosing(client.stream(request)) as stream:
+    async with (
+        asyncio.timeout(settings.MAX_ANSWER_SECONDS),
+        aclosing(client.stream(request)) as stream,
+    ):
         async for events in stream:
             reply.add(events)
 
 
 async def _settle(reply: Reply, *, was_asked: bool) -> None:
     outcome = log.outcome_of(reply, was_asked=was_asked)
-    try:
-        row = await database_sync_to_async(log.settle)(reply.pk, outcome)
-    except Message.DoesNotExist:  # the conversation was deleted meanwhile: nobody is watching
-        logger.info("reply %s is gone", reply.pk)
+    for delay in SETTLE_DELAYS:
+        try:
+            reply.rest(await database_sync_to_async(log.settle)(reply.pk, outcome))
+        except Message.DoesNotExist:  # the conversation was deleted meanwhile: nobody is watching
+            logger.info("reply %s is gone", reply.pk)
+        except DatabaseError:
+            logger.exception("reply %s could not be saved; trying again", reply.pk)
+            await asyncio.sleep(delay)
+            continue
         return
-    except Exception:
-        # The reaper finds the row as soon as this process no longer counts it as its own.
-        logger.exception("reply %s could not be saved", reply.pk)
-        return
-    reply.rest(row)
+    logger.error("reply %s was not saved; the reaper will, from its checkpoints", reply.pk)
 
 
 # The rows of a turn
@@ -192,17 +230,17 @@ def _saved_question(
             )
             message = _new_answer(conversation, question, worker_pk)
     except IntegrityError as error:
+        if key and Message.objects.filter(conversation=conversation_pk, key=key).exists():
+            return None
         raise AlreadyAnswering from error
     return Turn(message, conversation.model, [*said, SentMessage("user", text)])
 
 
 @database_sync_to_async
-def _saved_retry(
-    conversation_pk: int, message_pk: int, model: AIModel | None, worker_pk: int
-) -> Turn:
+def _saved_retry(conversation_pk: int, message_pk: int, worker_pk: int) -> Turn:
     try:
         with transaction.atomic():
-            conversation = _conversation(conversation_pk, model)
+            conversation = _conversation(conversation_pk, None)
             answer = (
                 conversation.messages.select_related("question")
                 .filter(pk=message_pk, question__isnull=False)
@@ -219,7 +257,10 @@ def _saved_retry(
 
 
 def _conversation(pk: int, model: AIModel | None) -> Conversation:
-    conversation = Conversation.objects.select_related("model__group__environment").get(pk=pk)
+    loaded = Conversation.objects.select_related("model__group__environment")
+    conversation = loaded.filter(pk=pk).first()
+    if conversation is None:
+        raise ConversationGone
     if model is not None and model.pk != conversation.model_id:
         conversation.model = model
         conversation.save(update_fields=["model"])

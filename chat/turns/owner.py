@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Coroutine
+from contextvars import Context, copy_context
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from typing import Any
@@ -56,6 +58,8 @@ class _Process:
 
     worker_pk: int
     channel: str
+    loop: asyncio.AbstractEventLoop
+    context: Context
     log: Log = field(default_factory=Log)
     answers: dict[int, _Answer] = field(default_factory=dict)
     watches: dict[str, _Forwarding] = field(default_factory=dict)
@@ -67,7 +71,7 @@ _here: _Process | None = None
 def open_for_work(worker_pk: int, channel: str) -> None:
     """From now on this process owns answers, as worker `worker_pk` listening on `channel`."""
     global _here
-    _here = _Process(worker_pk, channel)
+    _here = _Process(worker_pk, channel, asyncio.get_running_loop(), copy_context())
 
 
 def closed() -> None:
@@ -100,17 +104,28 @@ def log() -> Log:
     return _process().log
 
 
-def keep(reply: Reply, task: asyncio.Task[None]) -> None:
-    """Own `reply` until `task` ends."""
-    answers = _process().answers
-    answers[reply.pk] = _Answer(reply, task)
-    task.add_done_callback(lambda _task: answers.pop(reply.pk, None))
+def run(reply: Reply, answering: Coroutine[Any, Any, None]) -> None:
+    """Own `reply` and run the task that writes it.
+
+    The task gets the context of the process and not the caller's: a view's context names a thread
+    for database work that ends with the request.
+    """
+    process = _process()
+    context = process.context.copy()
+    task = process.loop.create_task(answering, name=f"answer {reply.pk}", context=context)
+    process.answers[reply.pk] = _Answer(reply, task)
+    task.add_done_callback(lambda _task: process.answers.pop(reply.pk, None))
 
 
 def find(pk: int) -> Reply | None:
     """The answer in flight, if this process writes it."""
     answer = _process().answers.get(pk)
     return answer.reply if answer else None
+
+
+def in_flight() -> list[int]:
+    """The answers that this process writes."""
+    return list(_process().answers)
 
 
 def reason_to_cancel(reply: Reply) -> Status:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.db import transaction
@@ -18,13 +19,17 @@ SILENCE = timedelta(seconds=12)
 """A worker whose heartbeat is older is dead. It beats twice a second."""
 
 
-def reap(own_worker_pk: int) -> list[Message]:
+def reap(own_worker_pk: int, in_flight: Collection[int]) -> list[Message]:
     """Settle every orphan with the text that its checkpoints hold; returns their rows.
 
-    Answers of the caller are never orphans, however long its heartbeat was held up.
+    Answers `in_flight` in the calling process are never orphans, however long its heartbeat was
+    held up; others that carry its name are, once they had the time to be taken up.
     """
-    dead = Q(worker__heartbeat_at__lt=timezone.now() - SILENCE) | Q(worker__isnull=True)
-    orphans = Message.objects.live().filter(dead).exclude(worker=own_worker_pk)
+    long_ago = timezone.now() - SILENCE
+    own = Q(worker=own_worker_pk)
+    dead = Q(worker__isnull=True) | Q(worker__heartbeat_at__lt=long_ago) & ~own
+    lost = own & Q(created_at__lt=long_ago) & ~Q(pk__in=in_flight)
+    orphans = Message.objects.live().filter(dead | lost)
     settled = [_interrupt(message) for message in orphans.prefetch_related("checkpoints")]
     _forget_dead_workers(own_worker_pk)
     return settled

@@ -56,5 +56,6 @@ async def _beat() -> None:
 
 
 async def _reap() -> None:
-    for message in await database_sync_to_async(reaper.reap)(owner.worker_pk()):
+    reaped = await database_sync_to_async(reaper.reap)(owner.worker_pk(), owner.in_flight())
+    for message in reaped:
         await owner.tell_conversation(message.conversation_id, "changed", message.question_id or 0)

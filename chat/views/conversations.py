@@ -30,6 +30,9 @@ def home(request: AppRequest) -> HttpResponse:
     form = MessageForm(request.POST)
     if not form.is_valid():
         return _page(request, None, form, status=422)
+    asked = Message.objects.asked_before(request.user, form.cleaned_data["key"])
+    if asked is not None:
+        return redirect(asked.conversation)
     text, model = form.cleaned_data["text"], form.cleaned_data["model"]
     conversation = Conversation.objects.create(
         owner=request.user,

@@ -1,4 +1,4 @@
-"""`bench streams`: many answers at once through our server and through the relay, then long ones."""
+"""`bench streams`: many answers at once through our server and the relay, then long ones."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class _Scene:
         self._stack = stack
         self._variables = {
             "CHATSITE_DATA_DIR": str(folder / "data"),
-            "DATABASE_URL": "",
+            "DATABASE_URL": f"sqlite:///{folder}/data/chatsite.sqlite3",
             "REDIS_URL": "",
         }
         self._upstream, self._base_url = self._start_upstream()

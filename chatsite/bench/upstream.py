@@ -1,7 +1,7 @@
 """A synthetic OpenAI-compatible service: one token an event, each at its time.
 
 `python -m chatsite.bench.upstream FD` serves on the listening socket FD. The last message of a
-request is an `Order`. `GET /v1/times` gives, for each stream since it was last asked, when each token
+request is an `Order`. `GET /v1/times` tells of each stream since it was last asked when each token
 was written (seconds of the monotonic clock, which all processes of a machine share).
 
 HTTP is spoken by hand, from bytes made beforehand: this process must cost next to nothing.

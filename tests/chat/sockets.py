@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 from channels.testing import WebsocketCommunicator
 from django.test import Client
 
+from chat.models import Message
 from chatsite.asgi import routes
 
 
@@ -39,27 +40,27 @@ class Page:
         self.expected = len(self.answers()) + 1
         await self.send(action="send", text=text, key=key, **more)
 
-    async def next(self, timeout: float = 8) -> str:
+    async def next(self, within: float = 8) -> str:
         """Take one frame."""
-        frame = await self.communicator.receive_from(timeout)
+        frame = await self.communicator.receive_from(within)
         self.frames.append(frame)
         self._apply(frame)
         return frame
 
-    async def until(self, holds, timeout: float = 8) -> None:
+    async def until(self, holds, within: float = 8) -> None:
         """Take frames until `holds()` is true."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             while not holds():
-                await self.next(timeout)
+                await self.next(within)
 
-    async def until_status(self, *wanted: str, timeout: float = 8) -> None:
+    async def until_status(self, *wanted: str, within: float = 8) -> None:
         """Take frames until the newest answer is in one of these states."""
 
         def is_there() -> bool:
             statuses = self.statuses()
             return len(statuses) >= self.expected and statuses[-1] in wanted
 
-        await self.until(is_there, timeout)
+        await self.until(is_there, within)
 
     async def until_shown(self, text: str) -> None:
         """Take frames until the page shows `text`."""
@@ -134,6 +135,22 @@ def normal(element) -> str:
         if not text.strip() and not text.find_parent("pre"):
             text.extract()
     return str(copy)
+
+
+async def eventually(holds, within: float = 5) -> None:
+    """Wait until the awaited `holds()` is true."""
+    async with asyncio.timeout(within):
+        while not await holds():  # noqa: ASYNC110  # a row of the database, not something of ours
+            await asyncio.sleep(0.02)
+
+
+async def settled() -> None:
+    """Wait until no answer is being written."""
+
+    async def none_is_live() -> bool:
+        return not await Message.objects.live().aexists()
+
+    await eventually(none_is_live)
 
 
 async def loaded(conversation, user) -> Page:

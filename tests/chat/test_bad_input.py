@@ -76,7 +76,6 @@ async def test_text_that_cannot_be_stored_is_refused(conversation, alice, text):
         '{"action": "regenerate", "message": {"a": 1}}',
         '{"action": "choose", "model": "x"}',
         "[" * 100_000,
-        "",
     ],
 )
 async def test_a_frame_that_means_nothing_is_answered_and_the_page_stays_connected(

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from admin_models.models import AIModel
 from chat.models import Checkpoint, Message, Usage
-from tests.chat.sockets import connected, loaded, opened
+from tests.chat.sockets import connected, eventually, loaded, opened, settled
 from tests.fakes.model_server import Script
 
 pytestmark = pytest.mark.usefixtures("serving")
@@ -144,9 +145,7 @@ async def test_a_reload_long_after_the_start_has_the_text_before_its_socket_open
     async with opened(conversation, alice) as page:
         await page.ask("Hi")
         await page.until_shown("kept")
-        async with asyncio.timeout(5):
-            while not await Checkpoint.objects.aexists():
-                await asyncio.sleep(0.05)
+        await eventually(Checkpoint.objects.aexists)
         reloaded = await loaded(conversation, alice)
         assert "kept" in reloaded.turns_text()
         assert reloaded.statuses() == ["streaming"]
@@ -174,9 +173,7 @@ async def test_a_connection_that_comes_back_finds_what_it_missed(conversation, a
         await page.ask("Hi")
         await page.until_shown("one")
     service.resume()
-    async with asyncio.timeout(5):
-        while await Message.objects.live().aexists():
-            await asyncio.sleep(0.02)
+    await settled()
     async with connected(page.socket_url, alice) as (communicator, _is_in, _code):
         page.communicator = communicator
         await page.until_status("done")
@@ -192,7 +189,7 @@ async def test_a_slow_reader_gets_fewer_frames_and_all_of_the_text(conversation,
     service.tell(say=["word "] * 60, delay=0.01)
     async with opened(conversation, alice) as page:
         await page.ask("Hi")
-        await page.until_status("done", timeout=20)
+        await page.until_status("done", within=20)
     assert page.answers()[-1].select_one(".prose").get_text().count("word") == 60
     assert len(page.frames) < 40
 
@@ -262,6 +259,27 @@ async def test_a_context_that_is_too_long_after_all_is_shortened_and_tried_again
         await page.until_status("done")
     assert "It fits now." in page.turns_text()
     assert len(service.requests[1].body["messages"]) < len(service.requests[0].body["messages"])
+
+
+async def test_choosing_another_model_holds_for_a_retry(conversation, alice, model, service):
+    other = await AIModel.objects.acreate(group=model.group, name="other-model")
+    async with opened(conversation, alice) as page:
+        await page.ask("Hi")
+        await page.until_status("done")
+        await page.send(action="choose", model=str(other.pk))
+        await page.send(action="regenerate", message=str(page.last_pk()))
+        await page.until(lambda: "other-model" in page.turns_text())
+        await page.until_status("done")
+    assert [request.body["model"] for request in service.requests] == ["fake-model", "other-model"]
+
+
+async def test_a_model_that_is_not_ready_cannot_be_chosen(conversation, alice, model):
+    off = await AIModel.objects.acreate(group=model.group, name="off", is_enabled=False)
+    async with opened(conversation, alice) as page:
+        await page.send(action="choose", model=str(off.pk))
+        await page.until(page.error)
+    await conversation.arefresh_from_db()
+    assert conversation.model_id == model.pk
 
 
 async def test_an_answer_by_another_model_is_a_visible_event(conversation, alice, service):

@@ -32,8 +32,9 @@ REFUSALS = {
         "call",
     ),
     "quota": (refusal(429, "EXCEED_TOKEN_QUOTA_LIMIT"), "quota"),
-    "dies at once": (Script(say=[], ending="reset"), "transport"),
+    "dies at once": (Script(say=[], ending="reset", finish_reason=None), "transport"),
     "says nothing": (Script(say=[], ending="close", finish_reason=None), "transport"),
+    "an empty answer": (Script(say=[]), "call"),
     "garbage": (Script(say=[], frames=["data: {not json"]), "transport"),
 }
 
@@ -46,7 +47,7 @@ async def test_a_refusal_is_told_in_the_bubble_and_survives_a_reload(
     service.script = script
     async with opened(conversation, alice) as page:
         await page.ask("Hi")
-        await page.until_status("failed", timeout=20)
+        await page.until_status("failed", within=20)
         problem = page.soup.select_one("#turns .problem")
         assert problem["data-stage"] == stage
         assert "Traceback" not in str(problem)
@@ -60,8 +61,8 @@ async def test_a_refusal_is_told_in_the_bubble_and_survives_a_reload(
 @pytest.mark.parametrize(
     "ending",
     [
-        Script(say=["kept ", "text "], ending="reset"),
-        Script(say=["kept ", "text "], ending="truncated"),
+        Script(say=["kept ", "text "], ending="reset", finish_reason=None),
+        Script(say=["kept ", "text "], ending="truncated", finish_reason=None),
         Script(say=["kept ", "text "], ending="close", finish_reason=None),
         Script(say=["kept ", "text "], frames=["data: {broken"], finish_reason=None),
         Script(
@@ -87,7 +88,7 @@ async def test_a_service_that_is_not_there_is_named_as_such(conversation, alice,
     await model.group.asave()
     async with opened(conversation, alice) as page:
         await page.ask("Hi")
-        await page.until_status("failed", timeout=20)
+        await page.until_status("failed", within=20)
         assert page.soup.select_one("#turns .problem")["data-stage"] == "transport"
 
 

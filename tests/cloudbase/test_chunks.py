@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.cloudbase import errors
+from chat.cloudbase import Completion, errors
 from chat.cloudbase.chunks import ChunkReader, completion_from, usage_from
 from chat.cloudbase.events import (
     Finished,
@@ -204,6 +204,7 @@ def test_a_whole_answer_keeps_what_nobody_knows():
         "note": "unknown",
     }
     answer = completion_from(json.dumps(body).encode())
+    assert isinstance(answer, Completion)
     assert (answer.text, answer.reasoning, answer.finish_reason) == ("Seven.", "hm", "stop")
     assert (answer.model, answer.usage, answer.raw) == ("m", UsageReported(9, 2, 11), body)
 

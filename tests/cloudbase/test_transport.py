@@ -41,12 +41,13 @@ async def answering(*answers, base_url="http://model/v1"):
 @asynccontextmanager
 async def speaking(speak):
     """A model at the other end of a real socket, where `speak(reader, writer)` does as it likes."""
-    tasks = set()
+    ends = []
 
     async def serve(reader, writer):
-        tasks.add(asyncio.current_task())
+        ends.append(ended := asyncio.Event())
         await speak(reader, writer)
         writer.close()
+        ended.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -57,7 +58,7 @@ async def speaking(speak):
         yield app.ai().create_model("custom-lab")
     server.close()
     await server.wait_closed()
-    await asyncio.gather(*tasks)
+    await asyncio.gather(*(ended.wait() for ended in ends))
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -267,10 +268,6 @@ async def half_a_head(reader, writer):
 async def another_protocol(_reader, writer):
     writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
     await writer.drain()
-
-
-async def says_nothing(reader, _writer):
-    await reader.read()
 
 
 @pytest.mark.parametrize(

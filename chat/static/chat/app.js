@@ -9,7 +9,7 @@
   const note = $("composer-note");
   const isLive = (status) => status === "queued" || status === "streaming";
 
-  // ── The draft: what was typed survives reloads, other pages and an expired session ────────
+  // The draft: what was typed survives reloads, other pages and an expired session.
 
   const DRAFT = words.draft;
   const NEW_DRAFT = DRAFT.replace(/[^-]+$/, "new");
@@ -37,7 +37,7 @@
 
   $("sign-out").addEventListener("submit", () => store((kept) => kept.clear()));
 
-  // ── The composer ─────────────────────────────────────────────────────────────────────────
+  // The composer.
 
   let pending = null; // { key, isSent } while a message is under way
   let isOpen = false; // the socket
@@ -78,7 +78,7 @@
     forget(DRAFT);
     newKey();
     release();
-    $("composer-error").replaceChildren();
+    clearError();
     fit();
     count();
   };
@@ -89,7 +89,10 @@
     text.focus();
   };
 
+  const clearError = () => $("composer-error").replaceChildren();
+
   text.addEventListener("input", () => {
+    clearError();
     save(false);
     fit();
     count();
@@ -129,7 +132,7 @@
   };
   select?.addEventListener("change", showNotice);
 
-  // ── Scrolling: stay at the end as long as the reader is there ────────────────────────────
+  // Scrolling: stay at the end as long as the reader is there.
 
   const page = document.scrollingElement;
   const jump = $("jump");
@@ -160,7 +163,7 @@
     toEnd(isCalm ? "instant" : "smooth");
   });
 
-  // ── The socket ───────────────────────────────────────────────────────────────────────────
+  // The socket.
 
   const banner = $("connection");
   let alarm;
@@ -219,7 +222,10 @@
     if (!bubble) return;
     bubble.dataset.status = status;
     bubble.setAttribute("aria-busy", isLive(status));
-    if (!isLive(status)) delete words.stopping;
+    if (!isLive(status)) {
+      delete words.stopping;
+      clearError();
+    }
     tell(words[`say${status[0].toUpperCase()}${status.slice(1)}`]);
   };
 
@@ -227,7 +233,7 @@
     words.stopping = "";
   });
 
-  // ── Copying ──────────────────────────────────────────────────────────────────────────────
+  // Copying.
 
   const label = () => {
     for (const button of chat.querySelectorAll(".copy:empty")) button.textContent = words.copy;
@@ -269,7 +275,7 @@
     }, 2000);
   });
 
-  // ── Beginning ────────────────────────────────────────────────────────────────────────────
+  // Beginning.
 
   chat.addEventListener("htmx:after:swap", () => {
     label();

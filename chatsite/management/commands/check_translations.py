@@ -45,8 +45,8 @@ class Command(BaseCommand):
 
 
 REMEDY = (
-    "What to do: python3 manage.py makemessages --locale=zh_Hans --no-obsolete --ignore=tests; "
-    "translate what is empty or fuzzy in locale/; python3 manage.py compilemessages"
+    "What to do: python3 manage.py makemessages --locale=zh_Hans --no-location --no-obsolete "
+    "--ignore=tests; translate what is empty or fuzzy in locale/; python3 manage.py compilemessages"
 )
 
 

@@ -72,7 +72,7 @@ class ConversationConsumer(AsyncWebsocketConsumer):
         key = str(content.get("key", ""))[:40]
         try:
             match content:
-                case {"action": "send"}:
+                case {"action": "send", "text": str()}:
                     await self._ask(content, key)
                 case {"action": "stop"}:
                     await self._stop()

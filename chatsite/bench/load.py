@@ -168,26 +168,42 @@ class Reading:
 
     def __init__(self, plan: Plan, seat: Seat) -> None:
         self.bytes = self.frames = 0
-        self.trouble = ""
         self.stream = seat.stream
         self._order = Order(seat.stream, plan.tokens, plan.rate)
         self._patience = plan.patience
         self._reader: Reader = PageReader() if plan.kind == "page" else RelayReader()
         self._shown: list[tuple[float, int]] = []
+        self._mishap = ""
 
     async def read(self, socket: aiohttp.ClientWebSocketResponse, wait: float) -> None:
-        """Ask after `wait` seconds, and read to the end; what went wrong is in `trouble`."""
+        """Ask after `wait` seconds, and read to the end, whatever that is."""
         await asyncio.sleep(wait)
         try:
             async with asyncio.timeout(self._patience):
                 await socket.send_str(self._reader.question(self._order))
-                await self._read(socket)
+                async for message in socket:
+                    self.take(message.data, time.monotonic())
+                    if self._reader.is_done or self._reader.trouble:
+                        return
         except TimeoutError:
-            self.trouble = "the answer did not come to an end"
+            self._mishap = "the answer did not come to an end"
         except (aiohttp.ClientError, OSError) as error:
-            self.trouble = f"the socket broke: {error}"
-        else:
-            self.trouble = self._reader.trouble or self._what_is_wrong()
+            self._mishap = f"the socket broke: {error}"
+
+    def take(self, frame: str, now: float = 0.0) -> None:
+        """Take in a frame that came at `now`, in seconds of the monotonic clock."""
+        self.frames += 1
+        self.bytes += len(frame.encode())
+        number = answer.newest_number(self._reader.take(frame))
+        if number is not None:
+            self._shown.append((now, number))
+
+    def trouble(self) -> str:
+        """What was wrong with the answer, in a sentence; empty if nothing was."""
+        trouble = self._mishap or self._reader.trouble
+        if trouble or self._reader.is_done:
+            return trouble or self._wrong_word()
+        return "the socket closed before the answer was done"
 
     def ages(self, sent: Sequence[float]) -> list[float]:
         """How long after it was sent each numbered word was shown, in milliseconds."""
@@ -201,23 +217,7 @@ class Reading:
                 ages.append((at - sent[number]) * 1000)
         return ages
 
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        async for message in socket:
-            self._take(message.data)
-            if self._reader.is_done or self._reader.trouble:
-                return
-
-    def _take(self, frame: str) -> None:
-        now = time.monotonic()
-        self.frames += 1
-        self.bytes += len(frame.encode())
-        number = answer.newest_number(self._reader.take(frame))
-        if number is not None:
-            self._shown.append((now, number))
-
-    def _what_is_wrong(self) -> str:
-        if not self._reader.is_done:
-            return "the socket closed before the answer was done"
+    def _wrong_word(self) -> str:
         shown = answer.NUMBERED_WORD.findall(self._reader.text())
         pairs = zip_longest(shown, answer.words(self._order.tokens))
         wrong = next(((ours, theirs) for ours, theirs in pairs if ours != theirs), None)
@@ -248,7 +248,7 @@ async def run(plan: Plan) -> Outcome:
     return Outcome(
         answers=len(readings),
         tokens=sum(map(len, times.values())),
-        troubles=[f"{each.stream}: {each.trouble}" for each in readings if each.trouble],
+        troubles=[f"{each.stream}: {trouble}" for each in readings if (trouble := each.trouble())],
         seconds=ended.now - began.now,
         server_cpu_seconds=ended.server - began.server,
         upstream_cpu_seconds=ended.upstream - began.upstream,

@@ -43,6 +43,8 @@ def held_data_folder() -> Iterator[None]:
 
 def bound_socket(host: str, port: int) -> socket.socket:
     """Take the address, without listening yet; raise CommandError if it cannot be had."""
+    if not 0 <= port <= 65535:
+        raise CommandError(f"Cannot serve on port {port}: ports go from 1 to 65535 (0: any).")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -50,7 +52,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise CommandError(
             f"Cannot serve on {host}, port {port}: {error}. Choose another port (--port 8001) or "
             "address (--host 127.0.0.1), or stop the program that uses this one."

@@ -157,8 +157,8 @@ def ended(process: Process) -> Iterator[None]:
             process.kill()
 
 
-def wait_until(is_so: Callable[[], bool], within: float = 10) -> None:
-    """Return once `is_so`; fail when it takes longer than `within` seconds."""
+def wait_until(is_so: Callable[[], object], within: float = 10) -> None:
+    """Return once `is_so` gives something true; fail when it takes longer than `within` seconds."""
     deadline = time.monotonic() + within
     while not is_so():
         assert time.monotonic() < deadline, "it did not come about in time"
@@ -172,3 +172,11 @@ def is_alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the ids of the processes that this one started."""
+    found: list[int] = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        found += map(int, (thread / "children").read_text().split())
+    return found

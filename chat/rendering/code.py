@@ -18,6 +18,7 @@ _LANGUAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+#.-]{0,30}")
 _REORDERING = {ord(mark): f"[U+{ord(mark):04X}]" for mark in "\u202a\u202b\u202c\u202d\u202e"} | {
     ord(mark): f"[U+{ord(mark):04X}]" for mark in "\u2066\u2067\u2068\u2069"
 }
+_UNCOLOURED = re.compile(r'<span class="(?:n|nx|o|p|w|x)">([^<]*)</span>')
 _FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
 
 
@@ -51,6 +52,7 @@ def _highlighted(text: str, language: str) -> str:
         html = highlighted(text.translate(_REORDERING), lexer, _FORMATTER)
     except Exception:  # lexers are many and by many hands: a broken one costs the colours only
         return plain(text)
+    html = _UNCOLOURED.sub(r"\1", html)
     return html if text.endswith("\n") else html.removesuffix("\n")
 
 

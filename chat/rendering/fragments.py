@@ -112,7 +112,7 @@ def saved_bubble(message: Message, *, is_current: bool = True) -> Bubble:
 def bubble_of(message: Message, document: blocks.Document, *, is_current: bool = True) -> Bubble:
     """The bubble of an answer whose text is `document`."""
     change, _position = document.change_since(blocks.START)
-    tail = change.tail.html if isinstance(change.tail, blocks.Replace | blocks.Append) else ""
+    tail = change.tail.html if isinstance(change.tail, blocks.Replace) else ""
     return Bubble(
         message,
         blocks=mark_safe(change.appended),  # noqa: S308  # sanitised by rendering
@@ -157,7 +157,8 @@ def bubble_html(bubble: Bubble) -> str:
 
 
 def partial(target: str, swap: str, html: str) -> str:
-    """One change to the page: htmx swaps `html` at the element with id `target`."""
+    """One change to the page: htmx swaps `html` at the element with id `target`, or below it at
+    what a selector behind the id finds."""
     return f'<hx-partial hx-target="#{target}" hx-swap="{swap}">{html}</hx-partial>'
 
 
@@ -171,8 +172,11 @@ def change_frame(pk: int, change: blocks.Change, reasoning: str) -> str:
     match change.tail:
         case blocks.Replace(html):
             parts.append(partial(f"message-{pk}-tail", "innerHTML", html))
-        case blocks.Append(html):
-            parts.append(partial(f"message-{pk}-tail", "beforeend", html))
+        case blocks.Append(html, tip):
+            if html:
+                parts.append(partial(f"message-{pk}-tail [data-grow]", "beforeend", html))
+            if tip is not None:
+                parts.append(partial(f"message-{pk}-tail [data-tip]", "innerHTML", tip))
     return "".join(parts)
 
 

@@ -18,8 +18,6 @@ DEEPEST_QUOTE = 100
 WIDEST_TABLE = 200
 MOST_FORMULAS = 500
 
-_WEB = ("http://", "https://")
-_LINKS = (*_WEB, "mailto:")
 _TAGS = {
     *("p", "br", "hr", "em", "strong", "del", "code", "pre", "blockquote", "ul", "ol", "li"),
     *("h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
@@ -31,7 +29,7 @@ _ATTRIBUTES = {
     "ol": {"start"},
     "th": {"align"},
     "td": {"align"},
-    "code": {"class"},
+    "pre": {"lang"},
     "span": {"data-math-style"},
     "input": {"type", "checked", "disabled"},
 }
@@ -40,11 +38,12 @@ _ATTRIBUTES = {
 def render(source: str, *, is_settled: bool = True) -> str:
     """Safe, well-formed HTML; "" for markdown that shows nothing.
 
+    `source` is text as a document keeps it: lines end in one way, every character can be stored.
     What is not settled yet is rendered again soon: its code stays without colours.
     """
     if _is_too_deep(source):
         return _raw_lines(text(source))
-    return _ours(_cleaned(_parsed(source)), is_settled=is_settled)
+    return _ours(cleaned(parsed(source)), is_settled=is_settled)
 
 
 def text(source: str) -> str:
@@ -55,7 +54,7 @@ def text(source: str) -> str:
 def definitions(source: str, labels: list[str]) -> dict[str, str]:
     """For each label which `source` defines as a link: a definition that stands alone."""
     probes = "".join(f"\n\n***\n\n[{label}]" for label in labels)
-    answers = _parsed(source + probes).split("<hr />\n")[-len(labels) :]
+    answers = parsed(source + probes).split("<hr />\n")[-len(labels) :]
     if len(answers) < len(labels):  # the source ends inside of something that nothing closed
         return {}
     found = zip(labels, map(_LINK_ALONE.match, answers), strict=True)
@@ -75,7 +74,8 @@ def _definition(label: str, link: re.Match[str]) -> str:
 # ── comrak ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _parsed(source: str) -> str:
+def parsed(source: str) -> str:
+    """What comrak makes of markdown: raw HTML is escaped, addresses are whatever they were."""
     extensions = _extensions(
         has_tables=not _is_blown_up_by_tables(source),
         has_latex=source.count("\\(") + source.count("\\[") <= MOST_FORMULAS,
@@ -97,13 +97,15 @@ def _extensions(*, has_tables: bool, has_latex: bool) -> comrak.ExtensionOptions
 
 _PARSING = comrak.ParseOptions()
 _RENDERING = comrak.RenderOptions()
-_RENDERING.escape = True
+_RENDERING.escape = _RENDERING.github_pre_lang = True
 
 _MORE_CELLS = re.compile(r"(?:\|[ \t]*+:?-++:?[ \t]*+){11,}+")
 
 
 def _is_blown_up_by_tables(source: str) -> bool:
     """Rows are filled up to the header's width: a wide header over short rows makes megabytes."""
+    if source.count("|") < 10:
+        return False
     widest = max((row.group().count("|") for row in _MORE_CELLS.finditer(source)), default=0)
     return widest > WIDEST_TABLE or widest * source.count("\n") > len(source)
 
@@ -121,49 +123,46 @@ def _is_too_deep(source: str) -> bool:
 # ── nh3 ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _cleaned(html: str) -> str:
+def cleaned(html: str) -> str:
+    """What the allow-list lets through of comrak's HTML, spelled as nh3 spells it."""
     if _HARMLESS.fullmatch(html):
         return _as_serialised(html)
-    return _CLEANER.clean(html)
+    return CLEANER.clean(html)
 
 
-def _allowed(tag: str, attribute: str, value: str) -> str | None:
-    match tag, attribute:
-        case "a", "href":
-            return value if value.lower().startswith(_LINKS) else None
-        case "img", "src":
-            return value if value.lower().startswith(_WEB) else None
-        case "code", "class":
-            return value if value.startswith("language-") else None
-    return value
-
-
-_CLEANER = nh3.Cleaner(
+CLEANER = nh3.Cleaner(
     tags=_TAGS,
     attributes=_ATTRIBUTES,
-    attribute_filter=_allowed,
     link_rel="noopener noreferrer nofollow",
     set_tag_attribute_values={"a": {"target": "_blank"}},
     url_schemes={"http", "https", "mailto"},
+    url_relative="deny",
 )
 
-# Tags without a single attribute cannot do anything, and comrak nests them well: such HTML (most
-# paragraphs) needs no sanitiser, only the spelling nh3 would have given it.
-_HARMLESS = re.compile(r"(?:[^<]++|</?(?:p|em|strong|del|code|ul|ol|li|blockquote)>|<[bh]r />)*+")
+# Text and these very tags, nothing else: there is nothing to sanitise in such HTML (most of what
+# models write), and nh3 would only change its spelling.
+_HARMLESS = re.compile(
+    r"(?:[^<]++"
+    r"|</?(?:p|em|strong|del|code|ul|ol|li|blockquote|pre|h[1-6]|t(?:able|head|body|r|h|d))>"
+    r'|<[bh]r />|<ol start="[0-9]+">|<t[hd] align="(?:left|center|right)">'
+    r'|<pre lang="[A-Za-z0-9_+#.-]+">|</?span>|<span data-math-style="[a-z]+">'
+    r'|<input type="checkbox"(?: checked="")? disabled="" />)*+'
+)
 
 
 def _as_serialised(html: str) -> str:
-    html = html.replace("&quot;", '"').replace("\xa0", "&nbsp;")
-    return html.replace("<br />", "<br>").replace("<hr />", "<hr>")
+    return html.replace("&quot;", '"').replace("\xa0", "&nbsp;").replace(" />", ">")
 
 
 # ── ours ───────────────────────────────────────────────────────────────────────────────────────
 
 # nh3 writes attributes in one way, and never a double quote inside a value.
 _ATTRS = r'((?: [a-z-]+="[^"]*")*)'
-_CODE = re.compile(r'<pre><code(?: class="language-([^"]*)")?>([^<]*)</code></pre>')
+_CODE = re.compile(r'<pre(?: lang="([^"]*)")?><code>([^<]*)</code></pre>')
 _MATH = re.compile(r'<span data-math-style="(inline|display)">([^<]*)</span>')
 _LINK = re.compile(rf"<a{_ATTRS}>(.*?)</a>", re.DOTALL)
+# "http:logout" is a page of this very site to a browser.
+_ELSEWHERE = re.compile(r' href="(?:https?://|mailto:)', re.IGNORECASE)
 _IMAGE = re.compile(rf"<img{_ATTRS}>")
 _TASK = re.compile(rf"<input{_ATTRS}>")
 _HEADING = re.compile(r"<(/?)h([1-6])>")
@@ -233,7 +232,7 @@ def _formula(span: re.Match[str]) -> str:
 
 def _link(link: re.Match[str]) -> str:
     attributes, content = link[1], _IMAGE.sub(_alternative, link[2])
-    return f"<a{attributes}>{content}</a>" if ' href="' in attributes else content
+    return f"<a{attributes}>{content}</a>" if _ELSEWHERE.search(attributes) else content
 
 
 def _alternative(image: re.Match[str]) -> str:
@@ -266,7 +265,8 @@ def _text_of(value: str) -> str:
 
 def _host(address: str) -> str:
     try:
-        return urlsplit(address).hostname or ""
+        parts = urlsplit(address)
+        return (parts.hostname or "") if parts.scheme in {"http", "https"} else ""
     except ValueError:
         return ""
 

@@ -128,6 +128,11 @@ class PageReader:
         r'<hx-partial hx-target="#message-\d+-(blocks|tail)[^"]*" hx-swap="\w+">(.*?)</hx-partial>',
         re.DOTALL,
     )
+    _SETTLED = re.compile(
+        r'data-role="assistant"\s+data-status="(done|failed|stopped|interrupted)".*?'
+        r'id="message-\d+-blocks">(.*?)</div>\s*<div class="prose tail"',
+        re.DOTALL,
+    )
     _TAG = re.compile(r"<[^>]*>")
 
     def __init__(self) -> None:
@@ -145,6 +150,10 @@ class PageReader:
         if frame.startswith("{"):
             self._hear(msgspec.json.decode(frame))
             return ""
+        if settled := self._SETTLED.search(frame):  # over before the page could watch it
+            self._hear({"status": settled[1]})
+            self._blocks = [settled[2]]
+            return settled[2]
         parts = self._PART.findall(frame)
         self._blocks += [html for place, html in parts if place == "blocks"]
         return "".join(html for _place, html in parts)

@@ -11,8 +11,6 @@ import pytest
 from chatsite.bench import answer, load
 from tests import processes
 
-ORDER = load.Order("stream", 200, 50.0)
-
 
 def test_every_numbered_word_of_an_answer_is_found_again():
     numbers = [answer.newest_number(word) for word in answer.words(500)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from chatsite import keyfiles
 from tests.processes import PROJECT
 
 
-def mode(path) -> int:
+def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,7 +21,7 @@ QUICK = Patience(ready_within=5, first_pause=0.05, longest_pause=0.2)
 
 STAND_IN = """
 import json, os, sys
-base_url = "http://127.0.0.1:" + (os.environ["LOCAL_MODEL_PORT"].replace("0", "") or "4321") + "/v1"
+base_url = f"http://127.0.0.1:{int(os.environ['LOCAL_MODEL_PORT']) or 4321}/v1"
 print(json.dumps({"base_url": base_url, "name": "stand-in", "context_length": 10, "is_demo": True}))
 sys.stdout.flush()
 sys.stderr.write("key " + os.environ["LOCAL_MODEL_KEY"])
@@ -43,7 +45,12 @@ class Watch:
 
     @property
     def pid(self) -> int:
-        return self.supervisor._process.pid
+        process = self.supervisor._process
+        assert process
+        return process.pid
+
+    def wait_for_endpoints(self, number: int) -> None:
+        processes.wait_until(lambda: len(self.endpoints) == number)
 
     def __enter__(self) -> Watch:
         self.supervisor.start()
@@ -64,7 +71,7 @@ def test_what_the_process_says_becomes_an_endpoint_that_hides_its_key(log):
         endpoint = watch.endpoints[0]
         processes.wait_until(lambda: "key " in log.read_text())
         pid = watch.pid
-        command_line = open(f"/proc/{pid}/cmdline").read()
+        command_line = Path(f"/proc/{pid}/cmdline").read_text()
     assert (endpoint.name, endpoint.context_length) == ("stand-in", 10)
     assert log.read_text() == f"key {endpoint.key}"
     assert endpoint.key not in repr(endpoint)
@@ -75,9 +82,9 @@ def test_what_the_process_says_becomes_an_endpoint_that_hides_its_key(log):
 def test_a_process_that_dies_is_started_again_with_the_same_key(log, caplog):
     with Watch(STAND_IN, log) as watch:
         for number in (1, 2, 3):
-            processes.wait_until(lambda n=number: len(watch.endpoints) == n)
+            watch.wait_for_endpoints(number)
             os.kill(watch.pid, signal.SIGKILL)
-        processes.wait_until(lambda: len(watch.endpoints) == 4)
+        watch.wait_for_endpoints(4)
     assert len(set(watch.endpoints)) == 1
     assert "starting it again" in caplog.text
 
@@ -106,9 +113,8 @@ def test_a_process_that_gives_up_is_not_started_again(log):
 
 
 def test_a_process_that_does_not_listen_to_sigterm_is_killed(log):
-    program = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {STAND_IN}; \
-signal.pause()".replace("; \nimport", "\nimport").replace("\n; ", "\n")
-    with Watch(program, log, Patience(stops_within=0.2)) as watch:
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    with Watch(deaf + STAND_IN, log, Patience(stops_within=0.2)) as watch:
         processes.wait_until(lambda: watch.endpoints)
         pid = watch.pid
     assert not processes.is_alive(pid)
@@ -133,7 +139,7 @@ def test_a_file_name_becomes_a_model_name(stem, name):
     assert local_model_server.safe_name(stem) == name
 
 
-@pytest.mark.skipif(local_model_server.platform.machine() != "x86_64", reason="flags are of x86")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="flags are of x86")
 def test_an_old_processor_is_told_so_before_the_runtime_is_loaded(tmp_path):
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu sse4_2 avx fma\n")
@@ -142,14 +148,14 @@ def test_an_old_processor_is_told_so_before_the_runtime_is_loaded(tmp_path):
     assert "xllamacpp" not in sys.modules
 
 
-def problem_with(tmp_path, **variables: str) -> str:
+def problem_with(tmp_path: Path, **variables: str) -> str:
     """Start the real process with `variables`; return the problem that it gives up with."""
-    changed = {"LOCAL_MODEL_KEY": "sk-test", **variables}
+    changed: processes.Variables = {"LOCAL_MODEL_KEY": "sk-test", **variables}
     with processes.running(local_model.COMMAND, tmp_path / "log", changed) as process:
         assert process.wait() == local_model_server.CANNOT_SERVE
         line = next(line for line in process.output.splitlines() if line.startswith("{"))
     assert "Traceback" not in process.output
-    return json.loads(line)["problem"]
+    return str(json.loads(line)["problem"])
 
 
 @pytest.mark.model
@@ -219,15 +225,8 @@ def test_the_real_model_streams_tokens_to_those_who_have_the_key(endpoint):
 def test_the_model_goes_with_the_server_whatever_way_it_goes(tmp_path, way):
     with processes.server(tmp_path / "data", "--model") as site:
         site.expect("local model smollm2-135m-instruct is ready")
-        children = open(f"/proc/{site.pid}/task/{site.pid}/children").read().split()
-        threads = os.listdir(f"/proc/{site.pid}/task")
-        children = [
-            int(child)
-            for thread in threads
-            for child in open(f"/proc/{site.pid}/task/{thread}/children").read().split()
-        ]
-        assert len(children) == 1
+        (model,) = processes.children_of(site.pid)
         os.kill(site.pid, way)
         assert site.wait() in {0, -signal.SIGKILL}
-        processes.wait_until(lambda: not processes.is_alive(children[0]), within=2)
+        processes.wait_until(lambda: not processes.is_alive(model), within=2)
         assert "Traceback" not in site.output

@@ -53,6 +53,7 @@ _LINK = {
     "target": "_blank",
     "class": "remote-image",
 }
+_MARKED = r"task|task done|[a-z][a-z0-9]{0,2}( [a-z]+(-[A-Z][a-z]+)+)*"  # ours, and Pygments'
 _GROWING = {"data-grow": "", "data-tip": ""}
 _LENGTH = r"-?[\w.% ]+"
 _BARE_FORMULA = [
@@ -66,14 +67,14 @@ _OPERATOR = [
 _MATRIX = ["columnalign", "rowspacing", "columnspacing", "columnlines", "rowlines"]
 _NOTHING: dict[str, str] = {}
 _FORMULA = {
-    **{tag: _NOTHING for tag in _BARE_FORMULA},
+    **dict.fromkeys(_BARE_FORMULA, _NOTHING),
     "math": {"display": "inline|block"},
-    "mo": {name: _LENGTH for name in _OPERATOR},
+    "mo": dict.fromkeys(_OPERATOR, _LENGTH),
     "mi": {"mathvariant": _LENGTH},
     "mn": {"mathvariant": _LENGTH},
     "mtext": {"mathvariant": _LENGTH},
     "mfrac": {"linethickness": _LENGTH},
-    "mtable": {name: _LENGTH for name in _MATRIX},
+    "mtable": dict.fromkeys(_MATRIX, _LENGTH),
     "mtd": {"columnalign": _LENGTH},
     "mspace": {"width": _LENGTH},
     "mstyle": {"displaystyle": _LENGTH, "scriptlevel": _LENGTH},
@@ -86,7 +87,7 @@ _BARE = [
     *("table", "thead", "tr", "figcaption"),
 ]
 _ALLOWED: dict[str, dict[str, str]] = {
-    **{tag: _NOTHING for tag in _BARE},
+    **dict.fromkeys(_BARE, _NOTHING),
     **_FORMULA,
     "p": {"class": "raw"},
     "code": {"class": "math-error", **_GROWING},
@@ -98,7 +99,7 @@ _ALLOWED: dict[str, dict[str, str]] = {
     "div": {"class": "table-scroll", "tabindex": "0", **_GROWING},
     "figure": {"class": "code", "data-language": r"[A-Za-z0-9_+#.-]{1,31}"},
     "button": {"type": "button", "class": "copy", "data-copy": ""},
-    "span": {"class": r"task|task done|[a-z][a-z0-9]{0,2}", **_GROWING},
+    "span": {"class": _MARKED, **_GROWING},
     "a": _LINK,
 }
 _VOID = {"br", "hr"}
@@ -137,7 +138,14 @@ class _Inspector(HTMLParser):
     def handle_comment(self, data: str) -> None:
         raise AssertionError(data)
 
-    handle_decl = handle_pi = unknown_decl = handle_comment
+    def handle_decl(self, decl: str) -> None:
+        raise AssertionError(decl)
+
+    def handle_pi(self, data: str) -> None:
+        raise AssertionError(data)
+
+    def unknown_decl(self, data: str) -> None:
+        raise AssertionError(data)
 
 
 def inspect(html: str) -> str:

@@ -25,12 +25,6 @@ def streamed(text: str, sizes: list[int], patience: int = 1) -> Page:
     return page
 
 
-def as_kept(text: str) -> str:
-    document = blocks.Document()
-    document.feed(text)
-    return document.text
-
-
 @settings(max_examples=400, deadline=None)
 @given(texts.markdown, texts.chunk_sizes, st.integers(1, 5))
 @example("```py\nx\n``", [1], 1)
@@ -55,7 +49,7 @@ def test_what_a_reader_was_sent_adds_up_to_what_a_reload_shows(text, sizes, pati
 @example("- a\n\n\n    b\n\n- - c\n\n  d")
 def test_blocks_are_what_the_whole_text_gives(text):
     assume(LATE not in text)
-    assert blocks.render(text) == markdown.render(as_kept(text))
+    assert blocks.render(text) == markdown.render(texts.as_kept(text))
 
 
 @settings(max_examples=300, deadline=None)
@@ -63,7 +57,7 @@ def test_blocks_are_what_the_whole_text_gives(text):
 def test_a_link_is_known_in_every_block_below_its_definition(text):
     assume(LATE not in text)
     text = texts.DEFINITIONS + text
-    assert blocks.render(text) == markdown.render(as_kept(text))
+    assert blocks.render(text) == markdown.render(texts.as_kept(text))
 
 
 def test_a_link_defined_later_than_its_use_stays_what_the_stream_showed():

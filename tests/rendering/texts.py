@@ -2,6 +2,8 @@
 
 from hypothesis import strategies as st
 
+from chat.rendering import blocks
+
 MARKS = [
     *("\n", "\n", "\n\n", "\n\n", " ", "  ", "   ", "    ", "\t", "a", "b", "word ", "中文。"),
     *("# ", "## ", "- ", "-", "--", "---", "===", "* ", "***", "+ ", "1. ", "2. ", "10. ", "1) "),
@@ -38,6 +40,13 @@ markdown = _structured | _scrambled | _anything
 chunk_sizes = st.lists(st.integers(1, 40), min_size=1, max_size=30)
 
 
+def as_kept(text: str) -> str:
+    """The text as a document keeps it: one kind of line ending, nothing that cannot be stored."""
+    document = blocks.Document()
+    document.feed(text)
+    return document.text
+
+
 def chunks(text: str, sizes: list[int]) -> list[str]:
     """`text` cut into pieces of these sizes, over and over."""
     pieces, start, turn = [], 0, 0
@@ -50,32 +59,50 @@ def chunks(text: str, sizes: list[int]) -> list[str]:
 
 ANSWERS = {
     "recipe": (
-        "## 番茄炒蛋\n\n**材料**：鸡蛋 3 个、番茄 2 个。\n\n1. 打散鸡蛋，加少许*盐*。\n2. 热锅，炒至**八成熟**盛出。\n"
-        "   - 火不要太大\n   - 油要热\n\n3. 番茄切块，炒出汁，倒回鸡蛋。\n\n> 小贴士：加一点糖提鲜。\n继续这一行。\n\n祝好胃口！"
+        "## 番茄炒蛋\n\n**材料**：鸡蛋 3 个、番茄 2 个。\n\n1. 打散鸡蛋，加少许*盐*。\n"
+        "2. 热锅，炒至**八成熟**盛出。\n   - 火不要太大\n   - 油要热\n\n"
+        "3. 番茄切块，炒出汁，倒回鸡蛋。\n\n> 小贴士：加一点糖提鲜。\n继续这一行。\n\n"
+        "祝好胃口！"
     ),
     "code": (
-        "Sure! Here is a function:\n```python\ndef add(a: int, b: int) -> int:\n    "
-        '"""Add <b>two</b> numbers."""\n\n    return a + b  # & done\n```\n'
-        "It works because:\n- it is *simple*\n- it is `tested`\n\n```\nplain\n\n  text\n```\n\nBye."
+        "Sure! Here is a function:\n```python\ndef add(a: int, b: int) -> int:\n"
+        '    """Add <b>two</b> numbers."""\n\n    return a + b  # & done\n```\n'
+        "It works because:\n- it is *simple*\n- it is `tested`\n\n```\nplain\n\n  text\n"
+        "```\n\nBye."
     ),
     "table": (
         "Comparison:\n\n| Model | Price | Notes |\n|:------|------:|:-----:|\n"
-        "| a `x\\|y` | $5 | **good** |\n| b | $10 | [site](https://example.com) |\n\n---\n\nThat's all."
+        "| a `x\\|y` | $5 | **good** |\n| b | $10 | [site](https://example.com) |\n\n"
+        "---\n\nThat's all."
     ),
     "math": (
-        "Euler: $e^{i\\pi} + 1 = 0$ and \\(a^2+b^2=c^2\\).\n\n$$\n\\int_0^1 x^2 \\, dx = \\frac{1}{3}\n$$\n\n"
-        "\\[\n\\sum_{n=1}^\\infty \\frac{1}{n^2}\n\\]\n\nIt costs $5 and $10, or $5-$10.\n"
+        "Euler: $e^{i\\pi} + 1 = 0$ and \\(a^2+b^2=c^2\\).\n\n$$\n"
+        "\\int_0^1 x^2 \\, dx = \\frac{1}{3}\n$$\n\n\\[\n"
+        "\\sum_{n=1}^\\infty \\frac{1}{n^2}\n\\]\n\nIt costs $5 and $10, or $5-$10.\n"
     ),
     "steps": (
-        "### Install\n\n1. **Download** it:\n\n   ```bash\n   curl -O https://example.com/x.tgz\n   ```\n\n"
-        "2. **Unpack**:\n   ```bash\n   tar xf x.tgz\n   ```\n3. Run it.\n\n\n* [x] done\n* [ ] open\n  continued\n\n"
+        "### Install\n\n1. **Download** it:\n\n   ```bash\n"
+        "   curl -O https://example.com/x.tgz\n   ```\n\n2. **Unpack**:\n   ```bash\n"
+        "   tar xf x.tgz\n   ```\n3. Run it.\n\n\n* [x] done\n* [ ] open\n  continued\n\n"
         "See <https://example.com> or www.example.com, mail me@example.com."
     ),
-    "think": "<think>\nThe user asks\n\nabout x.\n</think>\n\nThe **answer** is 42.\n\nSetext\n===\n\nmore\n---\nend",
-    "images": "![A cat](https://cats.example/cat.png 'Cat')\n\n[![badge](https://b.example/b.svg)](https://b.example)\n",
-    "sloppy": "- Step:\n  ```bash\nnpm install\n  ```\n- Next\ntext\n  ```\n  x\n  ```\n\nAfter.\n\n1. a\n\n\n2. b\n- c\n",
-    "references": DEFINITIONS + "See [x], [the page][y z] and ![x].\n\n- [x]\n\n> [Y Z]\n",
-    "html": "<details>\n<summary>More</summary>\n\n*hidden*\n\n</details>\n\n<!-- note\n\nstill -->\ntext <br> more\n",
+    "think": (
+        "<think>\nThe user asks\n\nabout x.\n</think>\n\nThe **answer** is 42.\n\nSetext\n"
+        "===\n\nmore\n---\nend"
+    ),
+    "images": (
+        "![A cat](https://cats.example/cat.png 'Cat')\n\n"
+        "[![badge](https://b.example/b.svg)](https://b.example)\n"
+    ),
+    "sloppy": (
+        "- Step:\n  ```bash\nnpm install\n  ```\n- Next\ntext\n  ```\n  x\n  ```\n\n"
+        "After.\n\n1. a\n\n\n2. b\n- c\n"
+    ),
+    "references": (DEFINITIONS + "See [x], [the page][y z] and ![x].\n\n- [x]\n\n> [Y Z]\n"),
+    "html": (
+        "<details>\n<summary>More</summary>\n\n*hidden*\n\n</details>\n\n<!-- note\n\n"
+        "still -->\ntext <br> more\n"
+    ),
 }
 
 _ADDRESSES = [

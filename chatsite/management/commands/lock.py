@@ -10,11 +10,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-EXTRAS = {
+# All are installed into one environment, so what the first one locks holds for the others too.
+SAME_AS_BASE = ("--constraints", "requirements/base.txt")
+OPTIONS = {
     "base": (),
-    "scale": ("--extra", "scale"),
-    "model": ("--extra", "model"),
-    "dev": ("--all-extras",),
+    "scale": (*SAME_AS_BASE, "--extra", "scale"),
+    "model": (*SAME_AS_BASE, "--extra", "model"),
+    "dev": (*SAME_AS_BASE, "--all-extras"),
 }
 
 
@@ -35,12 +37,12 @@ class Command(BaseCommand):
 
     def handle(self, *, upgrade: bool, **_: Any) -> None:
         """Run the resolver once for each file."""
-        for name, extras in EXTRAS.items():
+        for name, options in OPTIONS.items():
             self.stdout.write(f"requirements/{name}.txt …")
             self.stdout.flush()
             command = [str(Path(sys.executable).with_name("uv")), "pip", "compile", "--quiet"]
             command += ["--universal", "--generate-hashes", "--no-emit-index-url", "--no-header"]
-            command += [*extras, *(["--upgrade"] if upgrade else [])]
+            command += [*options, *(["--upgrade"] if upgrade else [])]
             command += ["pyproject.toml", "-o", f"requirements/{name}.txt"]
             if subprocess.run(command, cwd=settings.BASE_DIR, check=False).returncode:  # noqa: S603
                 raise CommandError("The lines above say why it failed; nothing else was changed.")

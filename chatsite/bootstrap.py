@@ -331,17 +331,17 @@ def _show_progress(title: str, process: subprocess.Popen[bytes], detail: Callabl
     """Tell on stderr what is being done and since when, until the process ends."""
     started = time.monotonic()
     is_terminal = sys.stderr.isatty()
-    pause = 0.2 if is_terminal else 10.0
+    # In a terminal one line is written over and over; elsewhere a new one now and then.
+    pause, back, end = (0.2, "\r\x1b[K", "") if is_terminal else (10.0, "", "\n")
     while True:
         try:
             process.wait(pause)
             break
         except subprocess.TimeoutExpired:
             line = f"  {title} … {time.monotonic() - started:.0f} s {detail()}"
-            _say(f"\r\x1b[K{line[:100]}", end="" if is_terminal else "\n")
+            _say(back + line[:78].rstrip(), end)
     outcome = "failed" if process.returncode else "done"
-    clear = "\r\x1b[K" if is_terminal else ""
-    _say(f"{clear}  {title}: {outcome} in {time.monotonic() - started:.1f} s")
+    _say(f"{back}  {title}: {outcome} in {time.monotonic() - started:.1f} s")
 
 
 def _say(text: str, end: str = "\n") -> None:

@@ -49,14 +49,25 @@ def bound_socket(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        return _bound(socket.socket(family, kind, protocol), address)
     except OSError as error:
         raise CommandError(
             f"Cannot serve on {host}, port {port}: {error}. Choose another port (--port 8001) or "
             "address (--host 127.0.0.1), or stop the program that uses this one."
         ) from error
+
+
+def _bound(listener: socket.socket, address: tuple[str | int | bytes, ...]) -> socket.socket:
+    """Bind the socket and return it; close it if that fails."""
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        # Two sockets that both permit reuse can be bound alike until one listens; ours does not
+        # permit it from here on, so the address is taken.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 

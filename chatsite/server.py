@@ -161,6 +161,8 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne has no types
 
     def _open(self) -> Any:
         with self._listener as listener:
+            # Connections that an earlier server left behind do not keep the port from us.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.listen(BACKLOG)
             listener.setblocking(False)
             port = reactor.adoptStreamPort(listener.fileno(), listener.family, self.http_factory)

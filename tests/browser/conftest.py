@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.browser.cable import plugged_into
-from tests.browser.pages import ChatPage, Watch, sign_in
+from tests.browser.pages import LOST_CONNECTION, ChatPage, Watch, sign_in
 from tests.fakes.model_server import Script, running_in_thread
 from tests.installations import Installation
 
@@ -146,5 +146,5 @@ def cable(server):
 def cabled_chat(new_context, session, cable, service):
     """A page of alice's whose connection runs over the cable."""
     context = new_context(storage_state=session, base_url=cable.url)
-    context.watch.allow(r"WebSocket connection to .* failed|net::ERR_CONNECTION")
+    context.watch.allow(LOST_CONNECTION)
     return ChatPage(context.new_page())

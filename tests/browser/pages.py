@@ -36,6 +36,9 @@ _WATCH_GROWTH = """() => {
 # Whoever leaves a page while its socket opens hears this from the browser.
 _LEFT_EARLY = "WebSocket is closed before the connection is established"
 
+# What the browser and htmx write to the console when a server is not there.
+LOST_CONNECTION = r"WebSocket connection to .* failed|net::ERR_CONNECTION|htmx:ws:error"
+
 
 class Watch:
     """Everything that the pages of a browser context asked of others, and complained about."""

@@ -12,7 +12,6 @@ from tests.installations import Installation
 def test_whoever_signs_in_lands_where_they_wanted_to_go(stranger, chat, service):
     chat.begin("Mine")
     stranger.goto(chat.page.url)
-    expect(stranger).to_have_url(f"**/accounts/login/?next=/c/*/") if False else None
     sign_in(stranger, "alice", "wrong password")
     expect(stranger.get_by_role("alert")).to_contain_text("not correct")
     sign_in(stranger, "alice")
@@ -48,14 +47,12 @@ def test_sign_up_is_closed_unless_it_was_opened(stranger):
 def test_an_administrator_comes_to_the_administration(stranger):
     stranger.goto("/admin/")
     sign_in(stranger, "root")
-    expect(stranger).to_have_title("Site administration | chatsite") if False else None
     expect(stranger.get_by_role("link", name="Model groups")).to_be_visible()
 
 
 def test_who_does_not_administer_is_told_so(chat, context, service):
     context.watch.allow("403")
-    response = chat.page.goto("/admin/")
-    assert response.status in (200, 403)
+    chat.page.goto("/admin/")
     expect(chat.page.get_by_role("link", name="Model groups")).to_have_count(0)
 
 
@@ -79,5 +76,7 @@ def test_the_link_for_the_first_administrator_works_once(tmp_path, new_context):
         other = new_context(base_url=server.url)
         other.watch.allow("404")
         assert other.new_page().goto(link).status == 404
+        context.close()
+        other.close()
     with installation.served() as server:
         assert "Create the first admin" not in server.output

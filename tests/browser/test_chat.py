@@ -106,9 +106,7 @@ def test_code_and_answers_can_be_copied(chat, service):
     chat.answer.locator("figure").get_by_role("button", name="Copy").click()
     expect(chat.answer.locator("figure").get_by_role("button", name="Copied")).to_be_visible()
     clipboard = "navigator.clipboard.readText()"
-    assert chat.page.evaluate(clipboard) == (
-        "def area(radius):\n    return 3 * radius ** 2\n"
-    )
+    assert chat.page.evaluate(clipboard) == ("def area(radius):\n    return 3 * radius ** 2\n")
     chat.answer.locator("footer").get_by_role("button", name="Copy").click()
     expect(chat.answer.locator("footer").get_by_role("button", name="Copied")).to_be_visible()
     copied = chat.page.evaluate(clipboard)

@@ -7,7 +7,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.pages import ChatPage, sign_in
+from tests.browser.pages import LOST_CONNECTION, ChatPage, sign_in
 from tests.installations import Installation
 
 WORDS = [f"word{number} " for number in range(60)]
@@ -66,7 +66,9 @@ def test_leaving_in_mid_answer_and_coming_back_finds_it_complete(chat, service):
     expect(chat.questions).to_have_count(0)
 
 
-def test_a_lost_connection_is_told_and_comes_back_with_all_that_was_missed(cabled_chat, cable, service):
+def test_a_lost_connection_is_told_and_comes_back_with_all_that_was_missed(
+    cabled_chat, cable, service
+):
     chat = cabled_chat
     service.tell(say=WORDS, pause_after=5)
     chat.begin("Hi", status="streaming")
@@ -99,7 +101,9 @@ def test_a_connection_that_is_lost_again_and_again_loses_nothing(cabled_chat, ca
     assert chat.turns() == shown
 
 
-def test_what_is_sent_without_a_connection_goes_out_once_when_it_is_back(cabled_chat, cable, service):
+def test_what_is_sent_without_a_connection_goes_out_once_when_it_is_back(
+    cabled_chat, cable, service
+):
     chat = cabled_chat
     chat.begin("Hi")
     cable.pull()
@@ -116,7 +120,9 @@ def test_what_is_sent_without_a_connection_goes_out_once_when_it_is_back(cabled_
     assert len(service.requests) == 2
 
 
-def test_whoever_is_signed_out_in_mid_answer_is_told_and_keeps_the_draft(cabled_chat, cable, service):
+def test_whoever_is_signed_out_in_mid_answer_is_told_and_keeps_the_draft(
+    cabled_chat, cable, service
+):
     chat = cabled_chat
     service.tell(say=["one ", "two"], pause_after=1)
     chat.begin("Hi", status="streaming")
@@ -140,24 +146,24 @@ def test_a_conversation_that_is_gone_is_told(chat, service, installation):
     chat.ask("More")
     expect(chat.answers).to_have_count(2)
     chat.expect_status("done")
-    installation.python(f"from chat.models import Conversation; Conversation.objects.get(pk={pk}).delete()")
+    installation.python(
+        f"from chat.models import Conversation; Conversation.objects.get(pk={pk}).delete()"
+    )
     chat.ask("Are you there?")
-    expect(chat.composer_error.or_(chat.connection_banner).filter(has_text=" ").first).to_be_visible()
+    expect(chat.composer_error).not_to_be_empty()
     expect(chat.composer).to_have_value("Are you there?")
     expect(chat.composer).to_be_editable()
 
 
 @pytest.mark.server
-def test_a_killed_server_comes_back_and_the_answer_is_interrupted(
-    tmp_path, new_context, service
-):
+def test_a_killed_server_comes_back_and_the_answer_is_interrupted(tmp_path, new_context, service):
     installation = Installation(tmp_path / "data")
     with installation.served() as server:
         installation.add_people()
         installation.connect(service.base_url)
         port = int(server.url.rstrip("/").rpartition(":")[2])
         context = new_context(base_url=server.url)
-        context.watch.allow(r"WebSocket connection to .* failed|net::ERR_CONNECTION")
+        context.watch.allow(LOST_CONNECTION)
         chat = ChatPage(context.new_page())
         chat.open()
         sign_in(chat.page, "alice")

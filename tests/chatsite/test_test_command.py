@@ -9,11 +9,9 @@ import sys
 from urllib.parse import urlsplit
 
 import pytest
-from django.core.management import CommandError
 
-from chatsite import preparation, throwaway
+from chatsite import throwaway
 from chatsite.management.commands import test as command
-from chatsite.management.commands import up
 from chatsite.management.commands.test import Check, Command
 
 
@@ -60,15 +58,3 @@ def test_a_service_runs_for_as_long_as_it_is_needed(service):
         socket.create_connection(address).close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address)
-
-
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [("127.0.0.1", "http://127.0.0.1:{}/"), ("::1", "http://[::1]:{}/"), ("0.0.0.0", None)],
-)
-def test_the_address_that_is_announced_can_be_opened(host, url):
-    with preparation.bound_socket(host, 0) as listener:
-        port = listener.getsockname()[1]
-        assert up._url(listener) == (url or "http://127.0.0.1:{}/").format(port)
-        with pytest.raises(CommandError, match="--port"):
-            preparation.bound_socket(host, port)

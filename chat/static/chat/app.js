@@ -140,8 +140,14 @@
   let lastTop = 0;
 
   const toEnd = (behavior = "instant") => page.scrollTo({ top: page.scrollHeight, behavior });
+  let isDue = false;
   const keepUp = () => {
-    if (isStuck) toEnd();
+    if (isDue || !isStuck) return;
+    isDue = true; // once a painted frame, however many pieces arrive for it
+    requestAnimationFrame(() => {
+      isDue = false;
+      if (isStuck) toEnd();
+    });
   };
 
   addEventListener(
@@ -159,6 +165,7 @@
   new ResizeObserver(keepUp).observe(composer.parentElement);
 
   jump.addEventListener("click", () => {
+    isStuck = true; // the end moves on while the page scrolls to it
     const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     toEnd(isCalm ? "instant" : "smooth");
   });

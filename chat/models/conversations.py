@@ -34,6 +34,13 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         """Those of `user`; everybody else's do not exist."""
         return self.filter(owner_id=user.pk)
 
+    def less_recent_than(self, pk: int) -> ConversationQuerySet:
+        """Those that come after conversation `pk` in the list; all if it is not among them."""
+        mark = self.filter(pk=pk).values_list("active_at", flat=True).first()
+        if mark is None:
+            return self
+        return self.filter(models.Q(active_at__lt=mark) | models.Q(active_at=mark, pk__lt=pk))
+
 
 class Conversation(models.Model):
     """A person's exchange with models, newest activity first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from asgiref.sync import async_to_sync
@@ -21,10 +22,27 @@ from chat.turns import engine
 from chat.views.requests import AppRequest
 
 
+LIST_LENGTH = 60
+"""Conversations that the list shows at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A part of a person's conversations, and the address of what comes after it."""
+
+    items: list[Conversation]
+    older: str
+
+
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def home(request: AppRequest) -> HttpResponse:
-    """Where a conversation begins; sending the first message makes it and asks the model."""
+    """Where a conversation begins; sending the first message makes it and asks the model.
+
+    htmx gets only the list, for the link to older conversations.
+    """
+    if request.htmx:
+        return render(request, "chat/_conversations.html", {"listed": _listed(request)})
     if request.method != "POST":
         return _page(request, None, MessageForm(initial={"model": AIModel.objects.default()}))
     form = MessageForm(request.POST)
@@ -56,7 +74,7 @@ def _page(
 ) -> HttpResponse:
     context = {
         "conversation": current,
-        "conversations": Conversation.objects.owned_by(request.user)[:200],
+        "listed": _listed(request),
         "turns": fragments.turns(Message.objects.shown(current.pk)) if current else [],
         "form": form,
         "models": list(AIModel.objects.ready()),
@@ -64,6 +82,17 @@ def _page(
         "max_length": settings.MAX_MESSAGE_LENGTH,
     }
     return render(request, "chat/conversation.html", context, status=status)
+
+
+def _listed(request: AppRequest) -> Listed:
+    conversations = Conversation.objects.owned_by(request.user)
+    before = request.GET.get("before", "")
+    if before.isdecimal():
+        conversations = conversations.less_recent_than(int(before))
+    items = list(conversations[: LIST_LENGTH + 1])
+    shown = items[:LIST_LENGTH]
+    older = reverse("home") + f"?before={shown[-1].pk}" if len(items) > LIST_LENGTH else ""
+    return Listed(shown, older)
 
 
 def _socket_url(current: Conversation) -> str:

@@ -137,3 +137,32 @@ async def test_a_first_message_that_is_sent_twice_makes_one_conversation(serving
     second = await browser.post("/", {"text": "Hi", "key": "same"})
     assert first.url == second.url
     await settled()
+
+
+def titles(page: BeautifulSoup) -> list[str]:
+    return [str(link["title"]) for link in page.select("a[title]")]
+
+
+async def test_older_conversations_are_a_link_away_and_none_is_listed_twice(browser, alice, model):
+    for number in range(130):
+        await Conversation.objects.acreate(owner=alice, title=f"number {number}", model=model)
+    same_time = (await Conversation.objects.afirst()).active_at
+    await Conversation.objects.aupdate(active_at=same_time)
+    page, listed = shown(await browser.get("/")), []
+    while True:
+        listed += titles(page)
+        older = page.select_one("a.older")
+        if older is None:
+            break
+        page = shown(await browser.get(older["hx-get"], headers={"HX-Request": "true"}))
+        assert not page.select("html, form")
+    assert listed == [f"number {number}" for number in reversed(range(130))]
+
+
+async def test_the_list_of_somebody_else_cannot_be_entered_by_its_mark(
+    browser, alice, mallory, model
+):
+    other = await Conversation.objects.acreate(owner=mallory, title="hidden", model=model)
+    await Conversation.objects.acreate(owner=alice, title="mine", model=model)
+    page = shown(await browser.get(f"/?before={other.pk}"))
+    assert titles(page) == ["mine"]

@@ -21,7 +21,6 @@ from chat.rendering import fragments
 from chat.turns import engine
 from chat.views.requests import AppRequest
 
-
 LIST_LENGTH = 60
 """Conversations that the list shows at a time."""
 

@@ -55,10 +55,13 @@ LEAST_CONTRAST = """() => {
       .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const over = (top, bottom) => top.slice(0, 3).map((part, i) => (part * top[3] + bottom[i] * (255 - top[3])) / 255);
+  const over = (top, bottom) =>
+    top.slice(0, 3).map((part, i) => (part * top[3] + bottom[i] * (255 - top[3])) / 255);
   const behind = (element) => {
     const layers = [];
-    for (let at = element; at; at = at.parentElement) layers.unshift(rgba(getComputedStyle(at).backgroundColor));
+    for (let at = element; at; at = at.parentElement) {
+      layers.unshift(rgba(getComputedStyle(at).backgroundColor));
+    }
     return layers.reduce((below, layer) => over(layer, below), [255, 255, 255]);
   };
   let least = { contrast: 21, text: "" };
@@ -69,9 +72,12 @@ LEAST_CONTRAST = """() => {
     if (!text || element.closest(".visually-hidden, .skip, noscript, option, script")) continue;
     if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
     const background = behind(element);
-    const colours = [over(rgba(getComputedStyle(element).color), background), background].map(luminance);
-    const contrast = (Math.max(...colours) + 0.05) / (Math.min(...colours) + 0.05);
-    if (contrast < least.contrast) least = { contrast, text: `${element.className || element.tagName}: ${text.slice(0, 60)}` };
+    const colour = over(rgba(getComputedStyle(element).color), background);
+    const [dark, light] = [luminance(colour), luminance(background)].sort((a, b) => a - b);
+    const contrast = (light + 0.05) / (dark + 0.05);
+    if (contrast < least.contrast) {
+      least = { contrast, text: `${element.className || element.tagName}: ${text.slice(0, 60)}` };
+    }
   }
   return least;
 }"""
@@ -237,10 +243,11 @@ def test_keys_alone_are_enough_and_the_focus_is_always_seen(chat, service):
         name, is_seen = chat.page.evaluate(
             """() => {
               const at = document.activeElement;
-              const style = getComputedStyle(at);
-              const rings = [at, at.closest("label, form.composer") ?? at].map((e) => getComputedStyle(e));
-              const isSeen = rings.some((s) => (s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 0)
-                || s.boxShadow !== "none");
+              const around = at.closest("label, form.composer") ?? at;
+              const isSeen = [at, around].map((element) => getComputedStyle(element)).some(
+                ({ outlineStyle, outlineWidth, boxShadow }) =>
+                  (outlineStyle !== "none" && parseFloat(outlineWidth) > 0) || boxShadow !== "none"
+              );
               const isField = at.matches("select, textarea");
               return [isField ? at.name : at.getAttribute("aria-label") || at.innerText, isSeen];
             }"""

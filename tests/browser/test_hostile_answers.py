@@ -36,7 +36,7 @@ HOSTILE = [
     "<template shadowrootmode=open><script>window.pwned = 1</script></template>",
     "<math><mtext><table><mglyph><style><img src=x onerror='window.pwned = 1'>",
     "$\\href{javascript:window.pwned=1}{x}$ $$\\text{</math><img src=x onerror=alert(1)>}$$",
-    "```html\n<script>window.pwned = 1</script>\n<hx-partial hx-target='#turns'>x</hx-partial>\n```",
+    "```html\n<script>window.pwned = 1</script>\n<hx-partial hx-target='#turns'>x\n```",
     '```"onload=window.pwned=1\nx\n```',
     "|<img src=x onerror=window.pwned=1>|b|\n|-|-|\n|<script>window.pwned=1</script>|d|",
     "<!-- --!><img src=x onerror='window.pwned = 1'> -->",
@@ -45,14 +45,15 @@ HOSTILE = [
     "\u202etpircs\u202c \u0000 \ufeff",
 ]
 
+# What an answer may never become: elements that act, attributes that act, links that act.
 FOREIGN_PIECES = """() => {
-  const shown = document.querySelectorAll("#turns .prose, #turns .reasoning, #turns .problem");
-  const elements = [...shown].flatMap((piece) => [...piece.querySelectorAll("*")]);
   const tags = "script,iframe,img,image,link,style,meta,base,form,input,object,embed,hx-partial";
-  return elements
-    .filter((element) => element.matches(tags) || [...element.attributes].some(({ name, value }) =>
-      /^(on|hx-|data-hx-|style$|srcdoc$|form$)/i.test(name) && element.closest("button.retry") === null
-      || /^\\s*(javascript|data|vbscript):/i.test(value)))
+  const isOurs = (element) => element.matches("button[form=regenerate-form]");
+  const acts = (element) => [...element.attributes].some(({ name, value }) =>
+    /^(on|hx-|data-hx-|style$|srcdoc$|form$)/i.test(name) ||
+    /^\\s*(javascript|data|vbscript):/i.test(value));
+  return [...document.querySelectorAll("#turns .bubble *")]
+    .filter((element) => element.matches(tags) || (acts(element) && !isOurs(element)))
     .map((element) => element.outerHTML.slice(0, 200));
 }"""
 

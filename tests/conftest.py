@@ -14,7 +14,9 @@ from tests.fakes.model_server import ModelServer
 
 
 def pytest_configure() -> None:
-    """Pages name static files as they are; collecting them is a test of its own."""
+    """Leave out what only a long-lived server needs: collected files, and a pool of connections
+    (each test has threads of its own, which never give theirs back)."""
+    settings.DATABASES["default"]["OPTIONS"].pop("pool", None)
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )

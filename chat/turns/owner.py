@@ -213,16 +213,15 @@ async def _send(channel: str, message: dict[str, Any]) -> None:
 
 
 async def listen() -> None:
-    """Do what other processes ask of this one, for ever."""
+    """Wait for what another process asks of this one, and do it."""
     process = _process()
-    while True:
-        match await layer().receive(process.channel):
-            case {"type": "stop", "reply": int(pk)}:
-                stop_here(pk)
-            case {"type": "watch", "watch": dict(asked)}:
-                _renew_or_begin(process, Watch(**asked))
-            case {"type": "unwatch", "name": str(name)}:
-                _end(process, name)
+    match await layer().receive(process.channel):
+        case {"type": "stop", "reply": int(pk)}:
+            stop_here(pk)
+        case {"type": "watch", "watch": dict(asked)}:
+            _renew_or_begin(process, Watch(**asked))
+        case {"type": "unwatch", "name": str(name)}:
+            _end(process, name)
 
 
 def _renew_or_begin(process: _Process, watch: Watch) -> None:

@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 REAP_INTERVAL = 5.0
 """Seconds between two looks for orphans."""
 
+PAUSE_AFTER_FAILURE = 1.0
+"""Seconds; a service that is away is not asked in a tight loop."""
+
 
 @asynccontextmanager
 async def working() -> AsyncGenerator[None, None]:
@@ -29,7 +32,7 @@ async def working() -> AsyncGenerator[None, None]:
     chores = [
         asyncio.create_task(_forever(_beat, log.INTERVAL), name="heartbeat and log"),
         asyncio.create_task(_forever(_reap, REAP_INTERVAL), name="reaper"),
-        asyncio.create_task(owner.listen(), name="requests of other processes"),
+        asyncio.create_task(_forever(owner.listen, 0), name="requests of other processes"),
     ]
     try:
         yield
@@ -48,6 +51,7 @@ async def _forever(chore: Callable[[], Awaitable[None]], interval: float) -> Non
             await chore()
         except Exception:  # the edge of a task: a chore that fails once is tried again
             logger.exception("a chore of the worker failed; it is tried again")
+            await asyncio.sleep(PAUSE_AFTER_FAILURE)
         await asyncio.sleep(interval)
 
 

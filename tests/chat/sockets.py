@@ -9,6 +9,7 @@ from html import unescape
 
 from bs4 import BeautifulSoup
 from channels.testing import WebsocketCommunicator
+from django.db import connections
 from django.test import Client
 
 from chat.models import Message
@@ -137,6 +138,18 @@ def normal(element) -> str:
     return str(copy)
 
 
+async def in_thread(work, *arguments):
+    """Call something synchronous, and close the database connection that its thread opened."""
+
+    def call():
+        try:
+            return work(*arguments)
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(call)
+
+
 async def eventually(holds, within: float = 5) -> None:
     """Wait until the awaited `holds()` is true."""
     async with asyncio.timeout(within):
@@ -163,7 +176,7 @@ async def loaded(conversation, user) -> Page:
         assert response.status_code == 200
         return response.content.decode()
 
-    return Page(await asyncio.to_thread(get))
+    return Page(await in_thread(get))
 
 
 def cookie_of(user) -> str:
@@ -179,7 +192,7 @@ async def connected(path: str, user=None, *, origin: str | None = "http://localh
     if origin is not None:
         headers.append((b"origin", origin.encode()))
     if user is not None:
-        headers.append((b"cookie", (await asyncio.to_thread(cookie_of, user)).encode()))
+        headers.append((b"cookie", (await in_thread(cookie_of, user)).encode()))
     communicator = WebsocketCommunicator(routes, path, headers=headers)
     is_in, code = await communicator.connect(timeout=5)
     try:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from bs4 import BeautifulSoup
 from django.test import AsyncClient, Client
 
 from admin_models.models import AIModel
 from chat.models import Conversation, Message
-from tests.chat.sockets import connected, loaded, settled
+from tests.chat.sockets import connected, in_thread, loaded, settled
 
 
 @pytest.fixture
@@ -121,7 +119,7 @@ async def test_a_page_asks_the_database_a_fixed_number_of_times(
         with django_assert_max_num_queries(9):
             client.get(conversation.get_absolute_url())
 
-    await asyncio.to_thread(get)
+    await in_thread(get)
 
 
 async def test_models_that_are_ready_can_be_chosen_and_others_not(browser, model):

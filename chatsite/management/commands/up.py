@@ -58,7 +58,9 @@ class Command(BaseCommand):
             settings.ALLOWED_HOSTS.append(host)
         url = _url(listener)
         link = first_admin.link(url)
-        local.withdraw_models()  # the address that the last run left is dead
+        if has_model or connection.vendor == "sqlite":
+            # What the last run left is dead; on a shared database it may be another process's.
+            local.withdraw_models()
         connection.close()
         model = Supervisor(
             self._offer_model, self._do_without_model, settings.DATA_DIR / "local-model.log"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
@@ -96,7 +98,12 @@ def test_parameters_are_an_object(group):
 
 
 def test_registering_the_local_model_again_moves_it_and_keeps_its_row():
-    said = {"key": "k", "name": "tiny", "context_length": 2048, "parameters": {"temperature": 0}}
+    said: dict[str, Any] = {
+        "key": "k",
+        "name": "tiny",
+        "context_length": 2048,
+        "parameters": {"temperature": 0},
+    }
     first = local.register_model(base_url="http://127.0.0.1:1/v1", **said)
     local.withdraw_models()
     assert not AIModel.objects.ready().exists()
@@ -106,7 +113,7 @@ def test_registering_the_local_model_again_moves_it_and_keeps_its_row():
 
 
 def test_another_local_model_takes_the_place_of_the_first():
-    said = {"base_url": "http://127.0.0.1:1/v1", "key": "k", "context_length": None}
+    said: dict[str, Any] = {"base_url": "http://127.0.0.1:1/v1", "key": "k", "context_length": None}
     local.register_model(name="tiny", parameters={}, **said)
     local.register_model(name="bigger", parameters={}, **said)
     assert [model.name for model in AIModel.objects.ready()] == ["bigger"]

@@ -6,8 +6,9 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from html import unescape
+from typing import Any
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from channels.testing import WebsocketCommunicator
 from django.db import connections
 from django.test import Client
@@ -22,7 +23,7 @@ class Page:
     def __init__(self, html: str) -> None:
         self.soup = BeautifulSoup(html, "html.parser")
         self.frames: list[str] = []
-        self.data: list[dict[str, object]] = []
+        self.data: list[dict[str, Any]] = []
         self.communicator: WebsocketCommunicator | None = None
         self.expected = 1
 
@@ -43,7 +44,7 @@ class Page:
 
     async def next(self, within: float = 8) -> str:
         """Take one frame."""
-        frame = await self.communicator.receive_from(within)
+        frame = str(await self.communicator.receive_from(within))
         self.frames.append(frame)
         self._apply(frame)
         return frame
@@ -72,7 +73,7 @@ class Page:
 
     # What it shows
 
-    def answers(self) -> list:
+    def answers(self) -> list[Tag]:
         """The bubbles of answers, oldest first."""
         return self.soup.select('#turns [data-role="assistant"]')
 
@@ -102,7 +103,7 @@ class Page:
         for partial in BeautifulSoup(frame, "html.parser").find_all("hx-partial", recursive=False):
             self._swap(partial)
 
-    def _take(self, content: dict[str, object]) -> None:
+    def _take(self, content: dict[str, Any]) -> None:
         self.data.append(content)
         if "status" in content:
             bubble = self.soup.select_one(f"#message-{content['message']}")

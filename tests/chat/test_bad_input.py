@@ -169,7 +169,7 @@ async def test_an_answer_of_another_conversation_cannot_be_regenerated(
 async def closing_code(communicator) -> int:
     output = await communicator.receive_output(timeout=5)
     assert output["type"] == "websocket.close"
-    return output["code"]
+    return int(output["code"])
 
 
 async def test_another_persons_conversation_does_not_exist(conversation, mallory):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from admin_models.models import AIModel
 from chat.cloudbase.errors import ContextTooLong
-from chat.cloudbase.messages import Message
+from chat.cloudbase.messages import Message, Role
 from chat.turns import history, tokens
 
 texts = st.text(max_size=400)
@@ -16,7 +16,7 @@ texts = st.text(max_size=400)
 
 def conversation(sizes: list[str]) -> list[Message]:
     """Questions and answers in turn, a question at the end."""
-    roles = ("user", "assistant")
+    roles: tuple[Role, Role] = ("user", "assistant")
     messages = [Message(roles[i % 2], text) for i, text in enumerate(sizes)]
     return [*messages, Message("user", "the question")] if len(messages) % 2 == 0 else messages
 

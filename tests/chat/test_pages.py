@@ -88,7 +88,7 @@ async def test_another_persons_conversation_is_not_found(browser, mallory, model
 async def test_a_stranger_is_sent_to_sign_in(path):
     response = await AsyncClient().get(path)
     assert response.status_code == 302
-    assert response.url.startswith("/accounts/login/?next=")
+    assert response["Location"].startswith("/accounts/login/?next=")
 
 
 async def test_without_any_model_the_question_is_kept_and_the_bubble_says_why(

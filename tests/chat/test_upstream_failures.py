@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from admin_models.models import GroupStatus
@@ -102,7 +104,7 @@ async def test_a_key_that_is_refused_is_shown_nowhere(conversation, alice, servi
     assert "sk-test-key" not in str(message.error)
 
 
-GATES = {
+GATES: dict[str, tuple[str, dict[str, Any], str]] = {
     "group off": ("group", {"status": GroupStatus.OFF}, "preflight_group_off"),
     "model off": ("model", {"is_enabled": False}, "preflight_model_not_enabled"),
     "environment off": ("environment", {"is_enabled": False}, "preflight_environment_disabled"),

@@ -103,6 +103,7 @@ class OurFault(CloudBaseError):
 class Turn:
     """A question, what was said before it, and the model to ask."""
 
+    question_pk: int
     message: Message
     model: AIModel | None
     said: Sequence[SentMessage]
@@ -118,7 +119,7 @@ async def start(
     """
     turn = await _saved_question(conversation_pk, text, key, model, owner.worker_pk())
     if turn is not None:
-        await _begin(turn, "began")
+        await _begin(turn)
 
 
 async def regenerate(conversation_pk: int, message_pk: int) -> None:
@@ -126,14 +127,13 @@ async def regenerate(conversation_pk: int, message_pk: int) -> None:
 
     Raises `AlreadyAnswering`, and `NothingToAnswer` if there is no such answer.
     """
-    turn = await _saved_retry(conversation_pk, message_pk, owner.worker_pk())
-    await _begin(turn, "changed")
+    await _begin(await _saved_retry(conversation_pk, message_pk, owner.worker_pk()))
 
 
-async def _begin(turn: Turn, what: str) -> None:
+async def _begin(turn: Turn) -> None:
     reply = Reply(turn.message)
     owner.run(reply, _answer(turn, reply))
-    await owner.tell_conversation(reply.conversation_pk, what, turn.message.question_id or 0)
+    await owner.tell_conversation(reply.conversation_pk, turn.question_pk)
 
 
 # The story of an answer
@@ -153,7 +153,7 @@ async def _answer(turn: Turn, reply: Reply) -> None:
     except Exception:  # the edge of a task: whatever it was, the turn ends and the person hears
         logger.exception("reply %s broke", reply.pk)
         reply.end(Status.FAILED, OurFault())
-    await asyncio.shield(_settle(reply, was_asked=asked.was_asked))
+    await _settle(reply, was_asked=asked.was_asked)
 
 
 @dataclass(slots=True)
@@ -233,7 +233,7 @@ def _saved_question(
         if key and Message.objects.filter(conversation=conversation_pk, key=key).exists():
             return None
         raise AlreadyAnswering from error
-    return Turn(message, conversation.model, [*said, SentMessage("user", text)])
+    return Turn(question.pk, message, conversation.model, [*said, SentMessage("user", text)])
 
 
 @database_sync_to_async
@@ -253,7 +253,8 @@ def _saved_retry(conversation_pk: int, message_pk: int, worker_pk: int) -> Turn:
             message = _new_answer(conversation, question, worker_pk)
     except IntegrityError as error:
         raise AlreadyAnswering from error
-    return Turn(message, conversation.model, [*said, SentMessage("user", question.text)])
+    said.append(SentMessage("user", question.text))
+    return Turn(question.pk, message, conversation.model, said)
 
 
 def _conversation(pk: int, model: AIModel | None) -> Conversation:

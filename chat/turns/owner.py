@@ -43,6 +43,12 @@ class _Answer:
     task: asyncio.Task[None]
     reason: Status = Status.INTERRUPTED
 
+    def end_as(self, reason: Status) -> None:
+        """Cut the answer short; one that has ended by itself is left to be saved in peace."""
+        if self.reply.ended is None:
+            self.reason = reason
+            self.task.cancel()
+
 
 @dataclass(slots=True)
 class _Forwarding:
@@ -134,11 +140,10 @@ def reason_to_cancel(reply: Reply) -> Status:
     return answer.reason if answer else Status.INTERRUPTED
 
 
-async def tell_conversation(conversation_pk: int, what: str, question_pk: int) -> None:
-    """Tell every open page of a conversation that a turn `began` or `changed`."""
+async def tell_conversation(conversation_pk: int, question_pk: int) -> None:
+    """Tell every open page of a conversation that the turn of a question began or changed."""
     await layer().group_send(
-        group_of(conversation_pk),
-        {"type": "conversation.turn", "what": what, "question": question_pk},
+        group_of(conversation_pk), {"type": "conversation.turn", "question": question_pk}
     )
 
 
@@ -159,22 +164,20 @@ async def stop(message: Message) -> None:
 def stop_here(pk: int) -> bool:
     """Stop an answer of this process; False if it is not one."""
     answer = _process().answers.get(pk)
-    if answer is None:
-        return False
-    answer.reason = Status.STOPPED
-    answer.task.cancel()
-    return True
+    if answer is not None:
+        answer.end_as(Status.STOPPED)
+    return answer is not None
 
 
 async def interrupt_all(grace: float) -> None:
     """Let the answers of this process go on for `grace` seconds, then end them as interrupted."""
-    tasks = {answer.task for answer in _process().answers.values()}
-    if not tasks:
+    answers = list(_process().answers.values())
+    if not answers:
         return
-    _done, late = await asyncio.wait(tasks, timeout=grace)
-    for task in late:
-        task.cancel()
-    await asyncio.gather(*late, return_exceptions=True)
+    await asyncio.wait([answer.task for answer in answers], timeout=grace)
+    for answer in answers:
+        answer.end_as(Status.INTERRUPTED)
+    await asyncio.gather(*(answer.task for answer in answers), return_exceptions=True)
 
 
 # Watch

@@ -62,4 +62,5 @@ async def _beat() -> None:
 async def _reap() -> None:
     reaped = await database_sync_to_async(reaper.reap)(owner.worker_pk(), owner.in_flight())
     for message in reaped:
-        await owner.tell_conversation(message.conversation_id, "changed", message.question_id or 0)
+        if message.question_id is not None:
+            await owner.tell_conversation(message.conversation_id, message.question_id)

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 SIGNED_OUT = 4401
 NOT_FOUND = 4404
+PK_DIGITS = 18
+"""More do not fit a row's number."""
 
 
 class ConversationConsumer(AsyncWebsocketConsumer):
@@ -69,16 +71,16 @@ class ConversationConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Do what the page asks; whatever goes wrong, what was typed stays there."""
         content = _parsed(text_data)
-        key = str(content.get("key", ""))[:40]
+        key = _key(content)
         try:
             match content:
                 case {"action": "send", "text": str()}:
                     await self._ask(content, key)
                 case {"action": "stop"}:
                     await self._stop()
-                case {"action": "regenerate", "message": str(pk)} if pk.isdecimal():
+                case {"action": "regenerate", "message": str(pk)} if _is_pk(pk):
                     await self._regenerate(int(pk))
-                case {"action": "choose", "model": str(pk)} if pk.isdecimal():
+                case {"action": "choose", "model": str(pk)} if _is_pk(pk):
                     await self._choose(int(pk))
                 case _:
                     await self._refuse(
@@ -114,7 +116,9 @@ class ConversationConsumer(AsyncWebsocketConsumer):
         await self.send(fragments.composer_error_frame([]))
 
     async def _choose(self, pk: int) -> None:
-        model = preflight.check(await AIModel.objects.ready().filter(pk=pk).afirst())
+        model = await AIModel.objects.ready().filter(pk=pk).afirst()
+        if model is None:
+            raise preflight.ModelNotEnabled
         await Conversation.objects.filter(pk=self.conversation_pk).aupdate(model=model)
         await self.send(fragments.composer_error_frame([]))
 
@@ -174,6 +178,16 @@ def _parsed(text: str | None) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _key(content: dict[str, Any]) -> str:
+    """The page's name for a question, as far as it can be sent back."""
+    key = content.get("key")
+    return key[:40] if isinstance(key, str) and key.isascii() else ""
+
+
+def _is_pk(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= PK_DIGITS
 
 
 @database_sync_to_async

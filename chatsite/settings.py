@@ -130,7 +130,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         "CONFIG": {
             # Longer than the layer's own blocking read of 5 s, which else fails on idle channels.
-            "hosts": [{"address": REDIS_URL, "socket_timeout": 15}],
+            "hosts": [{"address": REDIS_URL, "socket_timeout": 15, "health_check_interval": 10}],
             "capacity": 1000,
         },
     }
@@ -212,6 +212,10 @@ CONTENT_SECURITY_POLICY = {
 # Conversations
 
 MAX_MESSAGE_LENGTH = env.int("CHATSITE_MAX_MESSAGE_LENGTH", default=32_000)
+# Room for a message four times as long in its worst encoding: what is too long gets a sentence, and
+# what is longer than that the page does not send.
+MAX_FRAME_SIZE = max(1024 * 1024, 4 * 6 * MAX_MESSAGE_LENGTH + 64 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * MAX_FRAME_SIZE
 MAX_ANSWER_SECONDS = env.int("CHATSITE_MAX_ANSWER_SECONDS", default=3600)
 SHUTDOWN_GRACE_SECONDS = env.float("CHATSITE_SHUTDOWN_GRACE", default=5.0)
 

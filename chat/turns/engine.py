@@ -25,7 +25,7 @@ from chat.cloudbase import ChatModel
 from chat.cloudbase.errors import CloudBaseError, ContextTooLong, FixableBy, Stage, _
 from chat.cloudbase.messages import ChatRequest
 from chat.cloudbase.messages import Message as SentMessage
-from chat.models import Conversation, Message, Status
+from chat.models import LIVE, Conversation, Message, Status
 from chat.turns import history, log, owner
 from chat.turns.reply import Reply
 
@@ -125,9 +125,12 @@ async def start(
 async def regenerate(conversation_pk: int, message_pk: int) -> None:
     """Begin another answer to the question of answer `message_pk`; the old one is kept.
 
-    Raises `AlreadyAnswering`, and `NothingToAnswer` if there is no such answer.
+    If one to this question is being written, that is what was asked for. Raises
+    `AlreadyAnswering`, and `NothingToAnswer` if there is no such answer.
     """
-    await _begin(await _saved_retry(conversation_pk, message_pk, owner.worker_pk()))
+    turn = await _saved_retry(conversation_pk, message_pk, owner.worker_pk())
+    if turn is not None:
+        await _begin(turn)
 
 
 async def _begin(turn: Turn) -> None:
@@ -237,7 +240,7 @@ def _saved_question(
 
 
 @database_sync_to_async
-def _saved_retry(conversation_pk: int, message_pk: int, worker_pk: int) -> Turn:
+def _saved_retry(conversation_pk: int, message_pk: int, worker_pk: int) -> Turn | None:
     try:
         with transaction.atomic():
             conversation = _conversation(conversation_pk, None)
@@ -249,6 +252,8 @@ def _saved_retry(conversation_pk: int, message_pk: int, worker_pk: int) -> Turn:
             if answer is None or answer.question is None:
                 raise NothingToAnswer
             question = answer.question
+            if question.answers.filter(status__in=LIVE).exists():
+                return None
             said = _said(conversation, before=question)
             message = _new_answer(conversation, question, worker_pk)
     except IntegrityError as error:

@@ -141,10 +141,15 @@ def reason_to_cancel(reply: Reply) -> Status:
 
 
 async def tell_conversation(conversation_pk: int, question_pk: int) -> None:
-    """Tell every open page of a conversation that the turn of a question began or changed."""
-    await layer().group_send(
-        group_of(conversation_pk), {"type": "conversation.turn", "question": question_pk}
-    )
+    """Tell every open page of a conversation that the turn of a question began or changed.
+
+    What cannot be told now, a page finds out when it connects again; the turn itself goes on.
+    """
+    news = {"type": "conversation.turn", "question": question_pk}
+    try:
+        await layer().group_send(group_of(conversation_pk), news)
+    except Exception:  # whatever the layer's own service raises while it is away
+        logger.exception("the pages of conversation %s could not be told", conversation_pk)
 
 
 def group_of(conversation_pk: int) -> str:

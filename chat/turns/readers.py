@@ -22,14 +22,16 @@ async def follow(reply: Reply, send: Send, cursor: Cursor | None) -> None:
 
     Returns when the answer rests; `send` may wait for as long as its socket needs.
     """
+    rests_until = 0.0
     while True:
         frames, cursor = reply.step_from(cursor)
-        sent_at = time.monotonic()
+        if frames:
+            rests_until = time.monotonic() + PACE
         for frame in frames:
             await send(frame)
         if reply.is_at_rest and cursor.version == reply.version:
             return
         await reply.newer_than(cursor.version)
-        wait = sent_at + PACE - time.monotonic()
+        wait = rests_until - time.monotonic()
         if wait > 0 and not reply.is_at_rest:
             await asyncio.sleep(wait)

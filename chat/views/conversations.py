@@ -86,7 +86,7 @@ def _page(
 def _listed(request: AppRequest) -> Listed:
     conversations = Conversation.objects.owned_by(request.user)
     before = request.GET.get("before", "")
-    if before.isdecimal():
+    if before.isdecimal() and len(before) <= 18:
         conversations = conversations.less_recent_than(int(before))
     items = list(conversations[: LIST_LENGTH + 1])
     shown = items[:LIST_LENGTH]

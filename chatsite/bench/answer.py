@@ -10,11 +10,11 @@ import re
 from functools import cache
 
 SECTION = """
-## Why the harbour wakes
-
 The tide comes in **twice a day**, and each time it lifts *every boat* by the same height. A small
 rope may hold a `heavy hull` for years, as long as nobody pulls against the moon; see the
 [tables of the port](https://example.org/tide) for the hours.
+
+## Before the harbour wakes
 
 - Watch the water before the wind.
 - Count **three waves**, then cast off.

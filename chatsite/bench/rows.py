@@ -15,6 +15,7 @@ from django.db import transaction
 from admin_models import local
 from admin_models.models import AIModel, ModelGroup
 from chat.models import Checkpoint, Conversation, Message, Status, Usage
+from chatsite import preparation
 from chatsite.bench import answer, upstream
 from chatsite.bench.orders import Order
 
@@ -28,9 +29,23 @@ class Chair(msgspec.Struct):
     cookie: str
 
 
-@transaction.atomic
 def make(base_url: str, count: int) -> list[Chair]:
-    """Make the service at `base_url` a model, and `count` people who are signed in."""
+    """Make the service at `base_url` a model, and `count` people who are signed in.
+
+    Prepares the data folder as the server itself would, so that its memory is that of any start
+    but the very first.
+    """
+    preparation.migrate(_keep_quiet)
+    preparation.collect_static_files(_keep_quiet)
+    return _made(base_url, count)
+
+
+def _keep_quiet(_words: str) -> None:
+    """Nobody waits for the steps of the preparation."""
+
+
+@transaction.atomic
+def _made(base_url: str, count: int) -> list[Chair]:
     group = ModelGroup(environment=local.environment(), name=GROUP, base_url=base_url)
     group.keep_key("bench")
     group.save()

@@ -167,12 +167,12 @@ class _Scene:
         return _Server("relay", process, seats)
 
     def _start_ours(self, seats: int) -> _Server:
-        command = processes.python("manage.py", "up", "--no-model", "--port", "0")
-        process = self._start("ours", command, variables=self._variables)
-        url = process.expect(r"Serving on (\S+)/", STARTS_WITHIN)[1]
         chairs = msgspec.json.decode(
             self._rows("make-rows", self._base_url, str(seats)), type=list[Chair]
         )
+        command = processes.python("manage.py", "up", "--no-model", "--port", "0")
+        process = self._start("ours", command, variables=self._variables)
+        url = process.expect(r"Serving on (\S+)/", STARTS_WITHIN)[1]
         return _Server("page", process, (_seat(url, chair) for chair in chairs))
 
     def _start(self, name: str, command: list[str], **more: Any) -> Child:

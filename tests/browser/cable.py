@@ -18,6 +18,7 @@ class Cable:
         self._port = 0
         self._listener: socket.socket | None = None
         self._ends: list[socket.socket] = []
+        self._lets_through = threading.Event()
         self.plug()
 
     @property
@@ -27,6 +28,7 @@ class Cable:
 
     def plug(self) -> None:
         """Let connections through from now on."""
+        self._lets_through.set()
         self._listener = socket.create_server(("127.0.0.1", self._port))
         self._port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
@@ -40,6 +42,10 @@ class Cable:
             end.close()
         self._ends.clear()
 
+    def hold(self) -> None:
+        """Swallow everything without breaking anything, as a network does that went away."""
+        self._lets_through.clear()
+
     def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):  # the listener was closed: the cable is pulled
             while True:
@@ -47,15 +53,15 @@ class Cable:
                 far = socket.create_connection(self._server)
                 self._ends += (near, far)
                 for source, target in ((near, far), (far, near)):
-                    threading.Thread(target=_pump, args=(source, target), daemon=True).start()
+                    threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
 
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):  # one of the two was closed
-        while data := source.recv(65536):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):  # one of the two was closed
+            while data := source.recv(65536):
+                if self._lets_through.is_set():
+                    target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -128,7 +129,7 @@ def test_an_appearance_that_was_chosen_is_kept(chat, service):
     assert paper_lightness(chat.page) < 60
 
 
-SIZES = {
+SIZES: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True},
     "zoomed to 200 %": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},
     "tablet": {"viewport": {"width": 800, "height": 1100}},

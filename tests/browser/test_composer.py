@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.pages import ChatPage
+from tests.browser.pages import ChatPage, sign_in
 from tests.processes import wait_until
 
 LIMIT = 32_000
@@ -88,6 +88,22 @@ def test_a_draft_survives_a_reload_and_other_pages(talk):
     expect(talk.composer).to_have_value("")
 
 
+def test_a_first_message_is_no_draft_any_more_once_it_was_sent(chat):
+    chat.begin("From home")
+    chat.page.go_back()
+    expect(chat.composer).to_have_value("")
+
+
+def test_what_was_typed_when_the_session_ended_is_there_after_signing_in(chat, context):
+    chat.open()
+    chat.composer.fill("typed before the session ended")
+    context.clear_cookies(name="sessionid")
+    chat.composer.press("Enter")
+    chat.page.wait_for_url("**/accounts/login/**")
+    sign_in(chat.page, "alice")
+    expect(chat.composer).to_have_value("typed before the session ended")
+
+
 def test_a_message_that_is_too_long_is_refused_and_stays(talk, service):
     text = "x" * (LIMIT + 1)
     talk.ask(text)
@@ -100,6 +116,17 @@ def test_a_message_that_is_too_long_is_refused_and_stays(talk, service):
     expect(talk.answers).to_have_count(2)
     expect(talk.composer_error).to_be_empty()
     assert len(service.requests[-1].body["messages"][-1]["content"]) == LIMIT
+
+
+def test_a_message_that_no_frame_can_hold_is_not_sent_and_stays(talk):
+    text = "x" * 3_000_000
+    talk.ask(text)
+    expect(talk.page.locator("#composer-note")).to_contain_text("too long")
+    expect(talk.composer).to_have_value(text)
+    expect(talk.composer).to_be_editable()
+    expect(talk.page.locator("#connection")).to_be_hidden()
+    talk.ask("Short")
+    expect(talk.answers).to_have_count(2)
 
 
 def test_a_first_message_that_is_too_long_is_refused_and_stays(chat, context, service):

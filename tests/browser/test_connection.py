@@ -120,6 +120,20 @@ def test_what_is_sent_without_a_connection_goes_out_once_when_it_is_back(
     assert len(service.requests) == 2
 
 
+def test_a_line_that_went_dead_without_a_word_is_noticed_and_the_message_goes_out_once(
+    cabled_chat, cable, service
+):
+    cabled_chat.begin("Hi")
+    cable.hold()
+    cabled_chat.ask("Are you there?")
+    expect(cabled_chat.page.locator("#connection")).to_be_visible(timeout=20_000)
+    cable.pull()
+    cable.plug()
+    expect(cabled_chat.answers).to_have_count(2, timeout=20_000)
+    cabled_chat.expect_status("done")
+    assert len(service.requests) == 2
+
+
 def test_whoever_is_signed_out_in_mid_answer_is_told_and_keeps_the_draft(
     cabled_chat, cable, service
 ):

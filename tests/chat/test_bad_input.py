@@ -75,6 +75,9 @@ async def test_text_that_cannot_be_stored_is_refused(conversation, alice, text):
         '{"action": "regenerate", "message": "x"}',
         '{"action": "regenerate", "message": {"a": 1}}',
         '{"action": "choose", "model": "x"}',
+        '{"action": "choose", "model": "' + "9" * 5000 + '"}',
+        '{"action": "regenerate", "message": "١٢"}',
+        '{"action": "fly", "key": "\\ud83d"}',
         "[" * 100_000,
     ],
 )
@@ -116,14 +119,31 @@ async def test_a_second_send_while_one_answer_streams_is_refused(conversation, a
     assert await Message.objects.filter(role="user").acount() == 1
 
 
-async def test_regenerating_while_an_answer_streams_is_refused(conversation, alice, service):
-    service.tell(say=["one ", "two"], pause_after=1)
+async def test_regenerating_one_turn_while_another_streams_is_refused(conversation, alice, service):
     async with opened(conversation, alice) as page:
         await page.ask("First")
+        await page.until_status("done")
+        earlier = page.last_pk()
+        service.tell(say=["one ", "two"], pause_after=1)
+        await page.ask("Second")
         await page.until_shown("one")
-        await page.send(action="regenerate", message=str(page.last_pk()))
+        await page.send(action="regenerate", message=str(earlier))
         await page.until(lambda: "still being written" in page.error())
         service.resume()
+
+
+async def test_regenerating_twice_in_a_row_makes_one_answer(conversation, alice, service):
+    async with opened(conversation, alice) as page:
+        await page.ask("First")
+        await page.until_status("done")
+        service.tell(say=["one ", "two"], pause_after=1)
+        for _click in range(2):
+            await page.send(action="regenerate", message=str(page.last_pk()))
+        await page.until_shown("one")
+        service.resume()
+        await page.until(lambda: page.statuses()[-1] == "done" and "two" in page.turns_text())
+        assert not page.error()
+    assert len(service.requests) == 2
 
 
 async def test_twenty_sends_at_once_make_one_answer(conversation, alice, service):

@@ -278,6 +278,7 @@ async def test_a_model_that_is_not_ready_cannot_be_chosen(conversation, alice, m
     async with opened(conversation, alice) as page:
         await page.send(action="choose", model=str(off.pk))
         await page.until(page.error)
+        assert "not enabled" in page.error()
     await conversation.arefresh_from_db()
     assert conversation.model_id == model.pk
 

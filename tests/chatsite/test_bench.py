@@ -27,7 +27,7 @@ def test_markup_is_not_taken_for_words():
     ("text", "trouble"),
     [
         (answer.text(200), ""),
-        (answer.text(199).replace("tide7", ""), "the page shows 'comes8' where"),
+        (answer.text(199).replace("tide1", ""), "the page shows 'comes2' where"),
         (answer.text(150), "the page shows None where"),
         (answer.text(201), "where the answer has None"),
     ],

@@ -1,5 +1,4 @@
-// What HTML cannot do on the page of a conversation: the composer, scrolling, copying, telling.
-// Every sentence comes from data attributes of #conversation, in the language of the page.
+// What HTML cannot do on the page of a conversation. Sentences come from its data attributes.
 (() => {
   const $ = (id) => document.getElementById(id);
   const chat = $("conversation");
@@ -18,7 +17,7 @@
     try {
       return act(sessionStorage);
     } catch {
-      return null; // storage can be forbidden or full; then the draft lives in the page only
+      return null; // forbidden or full: then the draft lives in the page only
     }
   };
   const saved = (name) => JSON.parse(store((kept) => kept.getItem(name)) || "null");
@@ -43,10 +42,7 @@
   let isOpen = false; // the socket
 
   const newKey = () => {
-    // randomUUID is missing where the page came over plain http
-    composer.elements.key.value =
-      crypto.randomUUID?.() ??
-      [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    composer.elements.key.value = crypto.getRandomValues(new Uint32Array(3)).join("-");
   };
 
   const fit = () => {
@@ -66,6 +62,7 @@
   };
 
   const release = (sentence = "") => {
+    clearTimeout(pending?.patience);
     pending = null;
     delete composer.dataset.pending;
     text.readOnly = false;
@@ -109,7 +106,9 @@
   composer.addEventListener(
     "submit",
     (event) => {
-      if (pending || !text.value.trim()) {
+      const isHuge = text.value.length > 4 * text.dataset.maxLength; // no frame holds it
+      if (isHuge) note.textContent = words.huge;
+      if (pending || isHuge || !text.value.trim()) {
         event.preventDefault();
         event.stopImmediatePropagation();
         return;
@@ -143,7 +142,7 @@
   let isDue = false;
   const keepUp = () => {
     if (isDue || !isStuck) return;
-    isDue = true; // once a painted frame, however many pieces arrive for it
+    isDue = true; // once a painted frame
     requestAnimationFrame(() => {
       isDue = false;
       if (isStuck) toEnd();
@@ -165,15 +164,20 @@
   new ResizeObserver(keepUp).observe(composer.parentElement);
 
   jump.addEventListener("click", () => {
-    isStuck = true; // the end moves on while the page scrolls to it
-    const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    toEnd(isCalm ? "instant" : "smooth");
+    isStuck = true; // the end moves on meanwhile
+    toEnd("auto");
   });
 
   // The socket.
 
   const banner = $("connection");
   let alarm;
+  let link; // htmx's connection
+  let resent; // the key of a message that went out twice
+
+  // A dead line does not always close by itself.
+  const hangUp = () => link?.socket?.dispatchEvent(new CloseEvent("close", { code: 1006 }));
+  addEventListener("offline", hangUp);
 
   const show = (sentence, isSignIn = false) => {
     clearTimeout(alarm);
@@ -182,12 +186,17 @@
     banner.querySelector("a").hidden = !isSignIn;
   };
 
-  chat.addEventListener("htmx:ws:after:connection", () => {
+  chat.addEventListener("htmx:ws:after:connection", ({ detail }) => {
+    link = detail.connection;
     isOpen = true;
     clearTimeout(alarm);
     banner.hidden = true;
     if (!pending?.isSent) return;
-    release(); // it went out, but nobody said that it arrived; the key makes asking twice harmless
+    // Nobody said that it arrived; the key makes asking twice harmless.
+    const { key } = pending;
+    release(key === resent ? words.unsent : "");
+    if (key === resent) return;
+    resent = key;
     composer.requestSubmit();
   });
 
@@ -207,6 +216,7 @@
   composer.addEventListener("htmx:ws:after:message:outgoing", () => {
     if (!pending) return;
     pending.isSent = true;
+    pending.patience = setTimeout(hangUp, 8000);
     note.textContent = "";
   });
 
@@ -246,7 +256,7 @@
     for (const button of chat.querySelectorAll(".copy:empty")) button.textContent = words.copy;
   };
 
-  // As a selection reads it: with line breaks, without what cannot be selected.
+  // As a selection reads it, with line breaks.
   const textFrom = (first, last) => {
     const selection = getSelection();
     selection.setBaseAndExtent(first, 0, last, last.childNodes.length);

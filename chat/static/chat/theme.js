@@ -1,40 +1,27 @@
 // Loaded before the first paint: the chosen appearance, kept in this browser.
 (() => {
-  const KEY = "theme";
   const root = document.documentElement;
-
-  const stored = () => {
+  const kept = (act) => {
     try {
-      return localStorage.getItem(KEY) || "auto";
+      return act(localStorage);
     } catch {
-      return "auto"; // storage can be forbidden; then the choice lasts for this page
+      return null; // storage can be forbidden; then the choice lasts for this page
     }
   };
-
+  const stored = () => kept((all) => all.getItem("theme")) ?? "auto";
   const apply = (theme) => {
     if (theme === "auto") delete root.dataset.theme;
     else root.dataset.theme = theme;
   };
 
   apply(stored());
-
-  document.addEventListener("DOMContentLoaded", () => {
-    for (const choice of document.querySelectorAll("#theme input")) {
-      choice.checked = choice.value === stored();
-    }
+  addEventListener("storage", () => apply(stored()));
+  addEventListener("DOMContentLoaded", () => {
+    for (const choice of document.querySelectorAll("#theme input")) choice.checked = choice.value === stored();
   });
-
-  document.addEventListener("change", ({ target }) => {
+  addEventListener("change", ({ target }) => {
     if (!target.matches("#theme input")) return;
     apply(target.value);
-    try {
-      localStorage.setItem(KEY, target.value);
-    } catch {
-      // as above
-    }
-  });
-
-  addEventListener("storage", ({ key }) => {
-    if (key === KEY) apply(stored());
+    kept((all) => all.setItem("theme", target.value));
   });
 })();

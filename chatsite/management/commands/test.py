@@ -27,7 +27,7 @@ ON_NEXT_PYTHON = (
     *("-W", "default::DeprecationWarning", "-W", "default::PendingDeprecationWarning"),
 )
 # These do not touch the database that the tests run on.
-ON_POSTGRESQL = "not server and not model"
+ON_POSTGRESQL = "not server and not model and not browser"
 PYTEST = ("-m", "pytest", "-n", "2")
 
 

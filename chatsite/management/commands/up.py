@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from admin_models import local
+from chat.turns import reaper
 from chatsite import first_admin, lifespan, preparation
 from chatsite.local_model import Endpoint, Supervisor
 from chatsite.server import Server
@@ -61,6 +62,8 @@ class Command(BaseCommand):
         if has_model or connection.vendor == "sqlite":
             # What the last run left is dead; on a shared database it may be another process's.
             local.withdraw_models()
+        if connection.vendor == "sqlite":
+            reaper.forget_all_workers()  # this folder is ours alone: whoever wrote here is dead
         connection.close()
         model = Supervisor(
             self._offer_model, self._do_without_model, settings.DATA_DIR / "local-model.log"
@@ -79,6 +82,7 @@ class Command(BaseCommand):
             start=lifespan.start,
             stop=lifespan.stop,
             on_open=announce,
+            max_frame_size=settings.MAX_FRAME_SIZE,
             has_access_log=is_chatty,
         )
         try:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from copy import copy
 from typing import Any
 from urllib.parse import parse_qs
 
+from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -37,7 +39,8 @@ class ConversationConsumer(AsyncWebsocketConsumer):
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Handle one message in the language of the page."""
         with translation.override(self._language()):
-            await super().dispatch(message)
+            # Not the base class's: it visits the database's thread first, for every message.
+            await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
         """Accept whoever may be here, and bring the page up to date.
@@ -54,11 +57,11 @@ class ConversationConsumer(AsyncWebsocketConsumer):
             await self.close(SIGNED_OUT)
             return
         await self.channel_layer.group_add(owner.group_of(self.conversation_pk), self.channel_name)
-        revision = await _revision(self.conversation_pk, user.pk)
+        messages, revision = await _state(self.conversation_pk, user.pk)
         if revision is None:
             await self.close(NOT_FOUND)
             return
-        await self._catch_up(is_stale=self._query("seen") != str(revision))
+        await self._catch_up(messages, is_stale=self._query("seen") != str(revision))
 
     async def disconnect(self, code: int) -> None:
         await self.channel_layer.group_discard(
@@ -131,7 +134,7 @@ class ConversationConsumer(AsyncWebsocketConsumer):
     async def conversation_turn(self, event: dict[str, Any]) -> None:
         """A turn began or changed: show it, and watch its answer."""
         question: int = event["question"]
-        messages = await _turn(self.conversation_pk, question)
+        messages = self._new_turn(event) or await _turn(self.conversation_pk, question)
         for message in messages:
             self.page.unwatch(message.pk)
         for turn in fragments.turns(messages, is_live_empty=True):
@@ -139,6 +142,13 @@ class ConversationConsumer(AsyncWebsocketConsumer):
             self.questions.add(question)
             await self.send(fragments.turn_frame(turn, is_new=is_new))
         self._watch(messages, holds_shell=True)
+
+    def _new_turn(self, event: dict[str, Any]) -> list[Message]:
+        """A turn that begins in this process, without asking the database; empty for any other."""
+        reply = owner.find(event["reply"])
+        if reply is None or reply.new_question is None:
+            return []
+        return [reply.new_question, copy(reply.row)]
 
     async def reply_frame(self, event: dict[str, Any]) -> None:
         """A frame of an answer that another process writes."""
@@ -150,8 +160,7 @@ class ConversationConsumer(AsyncWebsocketConsumer):
 
     # The page
 
-    async def _catch_up(self, *, is_stale: bool) -> None:
-        messages = await _shown(self.conversation_pk)
+    async def _catch_up(self, messages: list[Message], *, is_stale: bool) -> None:
         self.questions.update(message.pk for message in messages if message.question_id is None)
         if is_stale:
             await self.send(fragments.turns_frame(fragments.turns(messages)))
@@ -191,14 +200,14 @@ def _is_pk(text: str) -> bool:
 
 
 @database_sync_to_async
-def _revision(pk: int, user_pk: int) -> int | None:
+def _state(pk: int, user_pk: int) -> tuple[list[Message], int | None]:
+    """The messages of a conversation and its revision; None for one that is not the user's.
+
+    The revision is read last: a turn that begins in between makes the page stale, and not wrong.
+    """
+    messages = list(Message.objects.shown(pk).filter(conversation__owner=user_pk))
     found = Conversation.objects.filter(pk=pk, owner=user_pk).values_list("revision", flat=True)
-    return found.first()
-
-
-@database_sync_to_async
-def _shown(pk: int) -> list[Message]:
-    return list(Message.objects.shown(pk))
+    return messages, found.first()
 
 
 @database_sync_to_async

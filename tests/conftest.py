@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from asgiref.sync import SyncToAsync
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connections
 
-from admin_models import connections, local
+from admin_models import connections as clients
+from admin_models import local
 from admin_models.models import AIModel, ModelGroup
 from chat.models import Conversation
 from chat.turns import worker
@@ -21,6 +24,13 @@ def pytest_configure() -> None:
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def threads_that_let_go(django_db_setup):
+    """asgiref's thread keeps its connection; a database that is in use cannot be dropped."""
+    yield
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
 
 
 @pytest.fixture
@@ -65,5 +75,5 @@ def conversation(alice, model):
 async def serving(transactional_db, settings):
     """The application runs: answers can be written."""
     settings.SHUTDOWN_GRACE_SECONDS = 0
-    async with connections.opened(), worker.working():
+    async with clients.opened(), worker.working():
         yield

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import http.cookiejar
 import random
-from collections.abc import AsyncGenerator, AsyncIterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -20,6 +21,8 @@ import httpx
 
 from chat.cloudbase import errors, network, refusals
 
+MOST_READS: Final = 1000
+"""Reads a second of all streams together; beyond 50 streams each gets fewer, larger ones."""
 PACE: Final = 0.05
 """Seconds between two reads of a stream: twenty a second are enough for the eye."""
 
@@ -83,6 +86,7 @@ class HttpPool:
         """
         self._transport = transport
         self._max_connections = max_connections
+        self._streams = 0
         self._backoff = backoff
         self._client: httpx.AsyncClient | None = None
 
@@ -131,7 +135,11 @@ class HttpPool:
             if not _is_event_stream(response):
                 raise await _refusal(response, endpoint)
             async with aclosing(_pieces(response)) as pieces:
-                yield Reads(pieces, endpoint, pace)
+                self._streams += 1
+                try:
+                    yield Reads(pieces, endpoint, lambda: max(pace, self._streams / MOST_READS))
+                finally:
+                    self._streams -= 1
 
     @asynccontextmanager
     async def _answer(
@@ -191,6 +199,11 @@ class HttpPool:
             return await self._client.send(request, stream=True)
 
 
+def _until_next_step(pace: float) -> float:
+    """Seconds. All streams keep step, so that one turn of the loop serves many of them."""
+    return pace - time.monotonic() % pace
+
+
 class Reads:
     """The bytes of a stream, everything that has arrived at a time, and not too often.
 
@@ -198,7 +211,9 @@ class Reads:
     meanwhile is joined by the kernel, at no cost to us.
     """
 
-    def __init__(self, pieces: AsyncIterator[bytes], endpoint: Endpoint, pace: float) -> None:
+    def __init__(
+        self, pieces: AsyncIterator[bytes], endpoint: Endpoint, pace: Callable[[], float]
+    ) -> None:
         self._pieces = pieces
         self._endpoint = endpoint
         self._pace = pace
@@ -211,7 +226,7 @@ class Reads:
         ProviderTimedOut, StreamBroken or ProviderSpokeGarbage.
         """
         if not self._is_first:
-            await asyncio.sleep(self._pace)
+            await asyncio.sleep(_until_next_step(self._pace()))
         self._is_first = False
         try:
             return await _next(self._pieces, within or self._endpoint.patience.idle)

@@ -103,7 +103,8 @@ class OurFault(CloudBaseError):
 class Turn:
     """A question, what was said before it, and the model to ask."""
 
-    question_pk: int
+    question: Message
+    is_new: bool
     message: Message
     model: AIModel | None
     said: Sequence[SentMessage]
@@ -134,9 +135,9 @@ async def regenerate(conversation_pk: int, message_pk: int) -> None:
 
 
 async def _begin(turn: Turn) -> None:
-    reply = Reply(turn.message)
+    reply = Reply(turn.message, turn.question if turn.is_new else None)
     owner.run(reply, _answer(turn, reply))
-    await owner.tell_conversation(reply.conversation_pk, turn.question_pk)
+    await owner.tell_conversation(reply.conversation_pk, turn.question.pk, reply.pk)
 
 
 # The story of an answer
@@ -204,7 +205,7 @@ async def _settle(reply: Reply, *, was_asked: bool) -> None:
     outcome = log.outcome_of(reply, was_asked=was_asked)
     for delay in SETTLE_DELAYS:
         try:
-            reply.rest(await database_sync_to_async(log.settle)(reply.pk, outcome))
+            reply.rest(await database_sync_to_async(log.settle)(reply.row, outcome))
         except Message.DoesNotExist:  # the conversation was deleted meanwhile: nobody is watching
             logger.info("reply %s is gone", reply.pk)
         except DatabaseError:
@@ -236,7 +237,8 @@ def _saved_question(
         if key and Message.objects.filter(conversation=conversation_pk, key=key).exists():
             return None
         raise AlreadyAnswering from error
-    return Turn(question.pk, message, conversation.model, [*said, SentMessage("user", text)])
+    said.append(SentMessage("user", text))
+    return Turn(question, True, message, conversation.model, said)
 
 
 @database_sync_to_async
@@ -259,7 +261,7 @@ def _saved_retry(conversation_pk: int, message_pk: int, worker_pk: int) -> Turn 
     except IntegrityError as error:
         raise AlreadyAnswering from error
     said.append(SentMessage("user", question.text))
-    return Turn(question.pk, message, conversation.model, said)
+    return Turn(question, False, message, conversation.model, said)
 
 
 def _conversation(pk: int, model: AIModel | None) -> Conversation:

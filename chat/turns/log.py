@@ -142,12 +142,14 @@ def estimated(row: Usage, prompt_tokens: int | None, answer: str) -> Usage:
 
 
 @transaction.atomic
-def settle(pk: int, outcome: Outcome) -> Message:
+def settle(message: Message, outcome: Outcome) -> Message:
     """Write an answer and its ledger row down for good; returns the row as `shown` loads it.
+
+    Expects `conversation` and `model__group__environment` to be loaded.
 
     Does nothing to an answer that rests already (another process may have found it orphaned).
     """
-    settled = Message.objects.filter(pk=pk, status__in=LIVE).update(
+    settled = Message.objects.filter(pk=message.pk, status__in=LIVE).update(
         status=outcome.status,
         text=outcome.text,
         reasoning=outcome.reasoning,
@@ -158,19 +160,16 @@ def settle(pk: int, outcome: Outcome) -> Message:
         worker=None,
     )
     if settled:
-        Checkpoint.objects.filter(message=pk).delete()
-        message = Message.objects.select_related("conversation", "model__group__environment").get(
-            pk=pk
-        )
+        Checkpoint.objects.filter(message=message.pk).delete()
         if outcome.usage is not None:
-            _enter(outcome.usage, message)
+            _enter(outcome.usage, message, outcome)
         Conversation.objects.filter(pk=message.conversation_id).update(
             revision=F("revision") + 1, active_at=timezone.now()
         )
-    return Message.objects.select_related("usage").get(pk=pk)
+    return Message.objects.select_related("usage").get(pk=message.pk)
 
 
-def _enter(row: Usage, message: Message) -> None:
+def _enter(row: Usage, message: Message, outcome: Outcome) -> None:
     row.message = message
     row.conversation_id = message.conversation_id
     row.user_id = message.conversation.owner_id
@@ -179,7 +178,7 @@ def _enter(row: Usage, message: Message) -> None:
         row.group_name = message.model.group.name
         row.environment_name = message.model.group.environment.name
     row.requested_model = message.requested_model
-    row.answered_model = message.answered_model
-    row.final_status = message.status
-    row.error_code = (message.error or {}).get("code", "")
+    row.answered_model = outcome.answered_model
+    row.final_status = outcome.status
+    row.error_code = str((outcome.error or {}).get("code", ""))
     row.save()

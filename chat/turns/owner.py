@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextvars import Context, copy_context
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -27,6 +27,9 @@ from chat.turns.reply import Reply
 
 logger = logging.getLogger(__name__)
 
+INSISTENCE = 0.5
+"""Seconds after which a task is cancelled again: a library under it may swallow a cancellation that
+meets a result, as `asyncio.wait_for` does before Python 3.12."""
 LEASE = 30.0
 """Seconds that a watch from another process lasts unless it is asked for again."""
 
@@ -140,12 +143,13 @@ def reason_to_cancel(reply: Reply) -> Status:
     return answer.reason if answer else Status.INTERRUPTED
 
 
-async def tell_conversation(conversation_pk: int, question_pk: int) -> None:
-    """Tell every open page of a conversation that the turn of a question began or changed.
+async def tell_conversation(conversation_pk: int, question_pk: int, reply_pk: int) -> None:
+    """Tell every open page of a conversation that the turn of a question began or changed: it
+    has the answer `reply_pk` now.
 
     What cannot be told now, a page finds out when it connects again; the turn itself goes on.
     """
-    news = {"type": "conversation.turn", "question": question_pk}
+    news = {"type": "conversation.turn", "question": question_pk, "reply": reply_pk}
     try:
         await layer().group_send(group_of(conversation_pk), news)
     except Exception:  # whatever the layer's own service raises while it is away
@@ -179,10 +183,21 @@ async def interrupt_all(grace: float) -> None:
     answers = list(_process().answers.values())
     if not answers:
         return
-    await asyncio.wait([answer.task for answer in answers], timeout=grace)
-    for answer in answers:
-        answer.end_as(Status.INTERRUPTED)
-    await asyncio.gather(*(answer.task for answer in answers), return_exceptions=True)
+    pending = {answer.task for answer in answers}
+    await asyncio.wait(pending, timeout=grace)
+    while pending:
+        for answer in answers:
+            answer.end_as(Status.INTERRUPTED)
+        _done, pending = await asyncio.wait(pending, timeout=INSISTENCE)
+
+
+async def ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel `tasks` and wait for their end."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _done, pending = await asyncio.wait(pending, timeout=INSISTENCE)
 
 
 # Watch

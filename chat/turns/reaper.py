@@ -30,7 +30,8 @@ def reap(own_worker_pk: int, in_flight: Collection[int]) -> list[Message]:
     dead = Q(worker__isnull=True) | Q(worker__heartbeat_at__lt=long_ago) & ~own
     lost = own & Q(created_at__lt=long_ago) & ~Q(pk__in=in_flight)
     orphans = Message.objects.live().filter(dead | lost)
-    settled = [_interrupt(message) for message in orphans.prefetch_related("checkpoints")]
+    loaded = orphans.select_related("conversation", "model__group__environment")
+    settled = [_interrupt(message) for message in loaded.prefetch_related("checkpoints")]
     _forget_dead_workers(own_worker_pk)
     return settled
 
@@ -52,7 +53,7 @@ def _interrupt(message: Message) -> Message:
         reasoning=reasoning,
         usage=log.estimated(Usage(), None, text + reasoning),
     )
-    return log.settle(message.pk, outcome)
+    return log.settle(message, outcome)
 
 
 def _forget_dead_workers(own_worker_pk: int) -> None:

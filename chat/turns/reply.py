@@ -48,7 +48,9 @@ class Reply:
     NOTHING = Cursor(-1, blocks.START, 0, Status.QUEUED)
     """The cursor of a page that shows the bubble empty and queued."""
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, new_question: Message | None = None) -> None:
+        """`message` is the row of the answer; `new_question` that of its question, if it has no
+        other answer, so that pages can show the turn without asking the database."""
         self.pk = message.pk
         self.conversation_pk = message.conversation_id
         self.document = blocks.Document()
@@ -63,7 +65,8 @@ class Reply:
         self.first_token: float | None = None
         self.ended: float | None = None
         self.version = 0
-        self._row = message
+        self.new_question = new_question
+        self.row = message
         self._is_at_rest = False
         self._changed = asyncio.Event()
         self._last_step: _Step | None = None
@@ -95,7 +98,7 @@ class Reply:
 
     def rest(self, row: Message) -> None:
         """The answer is saved as `row`: readers get the remainder and what stands under it."""
-        self._row = row
+        self.row = row
         self._is_at_rest = True
         self.status = Status(row.status)
         self._touch()
@@ -139,7 +142,7 @@ class Reply:
         status = self._visible_status
         parts = [fragments.change_frame(self.pk, change, self.reasoning[cursor.reasoning :])]
         if self.is_at_rest:
-            parts[0] += fragments.footer_frame(self._row)
+            parts[0] += fragments.footer_frame(self.row)
         if status != cursor.status:
             parts.append(fragments.status_frame(self.pk, status))
         end = Cursor(self.version, position, len(self.reasoning), status)
@@ -148,9 +151,9 @@ class Reply:
     def _whole(self) -> _Step:
         _change, position = self.document.change_since(blocks.START)
         if not self.is_at_rest:
-            self._row.status = self._visible_status
-            self._row.reasoning = self.reasoning
-        bubble = fragments.bubble_of(self._row, self.document)
+            self.row.status = self._visible_status
+            self.row.reasoning = self.reasoning
+        bubble = fragments.bubble_of(self.row, self.document)
         end = Cursor(self.version, position, len(self.reasoning), self._visible_status)
         return _Step(None, end, (fragments.bubble_frame(bubble),))
 

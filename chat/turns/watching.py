@@ -56,10 +56,7 @@ class Page:
 
     async def leave(self) -> None:
         """End all readers."""
-        tasks = list(self._readers.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await owner.ended(self._readers.values())
 
     def _forget(self, pk: int, task: asyncio.Task[None]) -> None:
         if self._readers.get(pk) is task:
@@ -109,7 +106,8 @@ class Page:
                 await owner.ask_to_watch(channel, watch)
                 renewed = time.monotonic()
             try:
-                event = await asyncio.wait_for(inbox.get(), SILENCE)
+                async with asyncio.timeout(SILENCE):
+                    event = await inbox.get()
             except TimeoutError:
                 return False
             if event["type"] == "reply.ended":

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from channels.db import database_sync_to_async
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from chat.models import Worker
@@ -27,6 +28,7 @@ PAUSE_AFTER_FAILURE = 1.0
 async def working() -> AsyncGenerator[None, None]:
     """Answers can be written inside; leaving lets them finish for a grace period."""
     channel = await owner.layer().new_channel()
+    await database_sync_to_async(_hold_connection)()
     worker = await Worker.objects.acreate(channel=channel, heartbeat_at=timezone.now())
     owner.open_for_work(worker.pk, channel)
     chores = [
@@ -38,11 +40,24 @@ async def working() -> AsyncGenerator[None, None]:
         yield
     finally:
         await owner.interrupt_all(settings.SHUTDOWN_GRACE_SECONDS)
-        for chore in chores:
-            chore.cancel()
-        await asyncio.gather(*chores, return_exceptions=True)
+        await owner.ended(chores)
         await Worker.objects.filter(pk=worker.pk).adelete()
         owner.closed()
+        await database_sync_to_async(_let_go_of_connection)()
+
+
+def _hold_connection() -> None:
+    """Keep open the connection of the one thread that works for sockets and turns.
+
+    Else it would be closed and opened again around each of their calls, which costs more than most
+    queries, and makes SQLite fold its log into the database each time.
+    """
+    connection.ensure_connection()
+    connection.close_at = None
+
+
+def _let_go_of_connection() -> None:
+    connection.close()
 
 
 async def _forever(chore: Callable[[], Awaitable[None]], interval: float) -> None:
@@ -63,4 +78,4 @@ async def _reap() -> None:
     reaped = await database_sync_to_async(reaper.reap)(owner.worker_pk(), owner.in_flight())
     for message in reaped:
         if message.question_id is not None:
-            await owner.tell_conversation(message.conversation_id, message.question_id)
+            await owner.tell_conversation(message.conversation_id, message.question_id, message.pk)

@@ -85,7 +85,7 @@ async def test_the_first_piece_comes_at_once_and_the_others_in_step(server, mode
             times.append(time.monotonic())
     gaps = [after - before for before, after in pairwise(times)]
     assert 4 <= len(times) <= 9
-    assert min(gaps) >= 0.09
+    assert min(gaps[1:]) >= 0.09  # the first may be shorter: from then on all streams keep step
 
 
 async def test_one_read_brings_everything_that_has_arrived(server, model, question):

@@ -90,9 +90,10 @@ class Command(BaseCommand):
         try:
             if _run(check):
                 state = "failed"
-        except (SkippedError, throwaway.NotInstalledError) as missing:
-            state = "failed" if _is_ci() else "skipped"
-            reason = str(missing)
+        except SkippedError as missing:
+            state, reason = "skipped", str(missing)
+        except throwaway.NotInstalledError as missing:
+            state, reason = "failed" if _is_ci() else "skipped", str(missing)
         seconds = time.monotonic() - started
         self.stdout.write(f"{check.title}: {state} in {seconds:.1f} s {reason}".rstrip())
         return Outcome(check.title, state, seconds, reason)

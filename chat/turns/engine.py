@@ -226,8 +226,6 @@ def _saved_question(
     try:
         with transaction.atomic():
             conversation = _conversation(conversation_pk, model)
-            if key and conversation.messages.filter(key=key).exists():
-                return None
             said = _said(conversation, before=None)
             question = conversation.messages.create(
                 role=Message.Role.USER, text=text, key=key, status=Status.DONE
@@ -265,13 +263,17 @@ def _saved_retry(conversation_pk: int, message_pk: int, worker_pk: int) -> Turn 
 
 
 def _conversation(pk: int, model: AIModel | None) -> Conversation:
-    loaded = Conversation.objects.select_related("model__group__environment")
-    conversation = loaded.filter(pk=pk).first()
+    rows = Conversation.objects.filter(pk=pk)
+    if model is None:
+        rows = rows.select_related("model__group__environment")
+    conversation = rows.first()
     if conversation is None:
         raise ConversationGone
-    if model is not None and model.pk != conversation.model_id:
+    if model is not None:
+        has_changed = model.pk != conversation.model_id
         conversation.model = model
-        conversation.save(update_fields=["model"])
+        if has_changed:
+            conversation.save(update_fields=["model"])
     return conversation
 
 

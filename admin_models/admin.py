@@ -7,17 +7,22 @@ from django.utils.translation import gettext_lazy as _
 
 from .forms import EnvironmentForm, ModelGroupForm
 from .models import AIModel, Environment, ModelGroup
+from .models.keys import HoldsKey
+
+
+class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs
+    """Says of a key only whether it is there."""
+
+    @admin.display(description=_("key is set"), boolean=True)
+    def is_key_set(self, row: HoldsKey) -> bool:
+        return row.has_key
 
 
 @admin.register(Environment)
-class EnvironmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs
+class EnvironmentAdmin(KeyAdmin):
     form = EnvironmentForm
     list_display = ("name", "kind", "env_id", "is_enabled", "is_default", "is_key_set")
     list_filter = ("kind", "is_enabled")
-
-    @admin.display(description=_("key is set"), boolean=True)
-    def is_key_set(self, environment: Environment) -> bool:
-        return environment.has_key
 
 
 class AIModelInline(admin.TabularInline):  # type: ignore[type-arg]  # generic only in the stubs
@@ -26,12 +31,8 @@ class AIModelInline(admin.TabularInline):  # type: ignore[type-arg]  # generic o
 
 
 @admin.register(ModelGroup)
-class ModelGroupAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs
+class ModelGroupAdmin(KeyAdmin):
     form = ModelGroupForm
     inlines = (AIModelInline,)
     list_display = ("name", "environment", "base_url", "status", "is_key_set")
     list_filter = ("environment", "status")
-
-    @admin.display(description=_("key is set"), boolean=True)
-    def is_key_set(self, group: ModelGroup) -> bool:
-        return group.has_key

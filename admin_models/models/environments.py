@@ -8,7 +8,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from admin_models import crypto
+from .keys import HoldsKey
 
 ENV_ID = RegexValidator(
     r"^[a-z0-9_-]{1,40}\Z",
@@ -21,7 +21,7 @@ class EnvironmentQuerySet(models.QuerySet["Environment"]):
         return self.filter(is_enabled=True)
 
 
-class Environment(models.Model):
+class Environment(HoldsKey):
     """One place that answers; `local` is this very installation."""
 
     class Kind(models.TextChoices):
@@ -37,7 +37,6 @@ class Environment(models.Model):
         default="ap-shanghai",
         help_text=_("Of a CloudBase environment; it decides which gateway answers."),
     )
-    sealed_key = models.TextField(editable=False, blank=True)
     is_enabled = models.BooleanField(_("enabled"), default=True)
     is_default = models.BooleanField(_("default"), default=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -61,12 +60,3 @@ class Environment(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def has_key(self) -> bool:
-        """Whether a data-plane key is stored; the key itself is never shown."""
-        return bool(self.sealed_key)
-
-    def keep_key(self, key: str) -> None:
-        """Seal `key` into the row; an empty one removes what was stored. Does not save."""
-        self.sealed_key = crypto.seal(key)

@@ -10,10 +10,10 @@ from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from admin_models import crypto
 from chat.cloudbase import errors, group_names
 
 from .environments import Environment
+from .keys import HoldsKey
 
 
 def validate_group_name(name: str) -> None:
@@ -35,7 +35,7 @@ class GroupStatus(models.IntegerChoices):
     OFF = 2, _("off")
 
 
-class ModelGroup(models.Model):
+class ModelGroup(HoldsKey):
     """Models behind one address with one key."""
 
     environment = models.ForeignKey(
@@ -49,7 +49,6 @@ class ModelGroup(models.Model):
         validators=[URLValidator(schemes=["http", "https"])],
         help_text=_("Up to and including the version, for example https://llm.example/v1"),
     )
-    sealed_key = models.TextField(editable=False, blank=True)
     status = models.PositiveSmallIntegerField(
         _("status"), choices=GroupStatus, default=GroupStatus.ON
     )
@@ -73,15 +72,6 @@ class ModelGroup(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def has_key(self) -> bool:
-        """Whether a key is stored; the key itself is never shown."""
-        return bool(self.sealed_key)
-
-    def keep_key(self, key: str) -> None:
-        """Seal `key` into the row; an empty one removes what was stored. Does not save."""
-        self.sealed_key = crypto.seal(key)
 
 
 class AIModelQuerySet(models.QuerySet["AIModel"]):

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import ClassVar
 
 from channels.db import database_sync_to_async
 from django.conf import settings
@@ -22,11 +21,19 @@ from django.utils import timezone
 from admin_models import connections, preflight
 from admin_models.models import AIModel
 from chat.cloudbase import ChatModel
-from chat.cloudbase.errors import CloudBaseError, ContextTooLong, FixableBy, Stage, _
+from chat.cloudbase.errors import CloudBaseError, ContextTooLong
 from chat.cloudbase.messages import ChatRequest
 from chat.cloudbase.messages import Message as SentMessage
 from chat.models import LIVE, Conversation, Message, Status
 from chat.turns import history, log, owner
+from chat.turns.errors import (
+    AlreadyAnswering,
+    AnsweredNothing,
+    AnswerTookTooLong,
+    ConversationGone,
+    NothingToAnswer,
+    OurFault,
+)
 from chat.turns.reply import Reply
 
 logger = logging.getLogger(__name__)
@@ -35,68 +42,6 @@ SETTLE_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between attempts to save an answer while the database is out of reach."""
 ATTEMPTS_TO_FIT = 4
 """How often the history is shortened before the person is told that it does not fit."""
-
-
-class AlreadyAnswering(CloudBaseError):
-    """A conversation has one answer in flight at the most."""
-
-    code = "already_answering"
-    stage: ClassVar[Stage] = "request"
-    fixable_by: ClassVar[FixableBy] = "user"
-    is_retryable = True
-    user_message = _(
-        "An answer is still being written here. Wait for it or stop it, then send again."
-    )
-
-
-class NothingToAnswer(CloudBaseError):
-    """The answer to repeat does not exist in this conversation (any more)."""
-
-    code = "nothing_to_answer"
-    stage: ClassVar[Stage] = "request"
-    fixable_by: ClassVar[FixableBy] = "user"
-    user_message = _("There is no such answer in this conversation any more. Reload the page.")
-
-
-class ConversationGone(CloudBaseError):
-    """The conversation was deleted."""
-
-    code = "conversation_gone"
-    stage: ClassVar[Stage] = "request"
-    fixable_by: ClassVar[FixableBy] = "nobody"
-    user_message = _("This conversation does not exist any more. What you typed is kept.")
-
-
-class AnswerTookTooLong(CloudBaseError):
-    """The answer went on longer than an answer may."""
-
-    code = "answer_took_too_long"
-    stage: ClassVar[Stage] = "call"
-    fixable_by: ClassVar[FixableBy] = "operations"
-    is_retryable = True
-    user_message = _(
-        "The answer was ended after %(minutes)d minutes, the longest that one may take here."
-    )
-
-
-class AnsweredNothing(CloudBaseError):
-    """The service ended an answer that had not a single word."""
-
-    code = "answered_nothing"
-    stage: ClassVar[Stage] = "call"
-    fixable_by: ClassVar[FixableBy] = "nobody"
-    is_retryable = True
-    user_message = _("The model answered with nothing. Please try again or choose another model.")
-
-
-class OurFault(CloudBaseError):
-    """Something that nobody expected."""
-
-    code = "our_fault"
-    stage: ClassVar[Stage] = "ours"
-    fixable_by: ClassVar[FixableBy] = "operations"
-    is_retryable = True
-    user_message = _("Something broke on this site while the answer was written. Please try again.")
 
 
 @dataclass(frozen=True, slots=True)

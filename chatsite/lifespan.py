@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from admin_models import connections
 from chat.turns import worker
 
-_stack: AsyncExitStack | None = None
+_stack = AsyncExitStack()
+_starting: asyncio.Future[None] | None = None
 
 
 @asynccontextmanager
@@ -20,19 +22,18 @@ async def running() -> AsyncGenerator[None, None]:
 
 
 async def start() -> None:
-    """Start on this event loop, unless started already."""
-    global _stack
-    if _stack is None:
-        _stack = AsyncExitStack()
-        await _stack.enter_async_context(running())
+    """Start on this event loop; whoever comes meanwhile waits for the same start."""
+    global _starting
+    if _starting is None:
+        _starting = asyncio.ensure_future(_stack.enter_async_context(running()))
+    await asyncio.shield(_starting)
 
 
 async def stop() -> None:
     """End what `start` began: answers in flight get their grace, then rest as interrupted."""
-    global _stack
-    stack, _stack = _stack, None
-    if stack is not None:
-        await stack.aclose()
+    global _starting
+    _starting = None
+    await _stack.aclose()
 
 
 class Lifespan:

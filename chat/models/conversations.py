@@ -135,6 +135,7 @@ class Message(models.Model):
     model = models.ForeignKey(AIModel, models.SET_NULL, null=True, blank=True, related_name="+")
     requested_model = models.CharField(max_length=120, blank=True)
     answered_model = models.CharField(max_length=120, blank=True)
+    finish_reason = models.CharField(max_length=32, blank=True)
     left_out = models.PositiveIntegerField(default=0)
     error = models.JSONField(null=True, blank=True)
     worker = models.ForeignKey(
@@ -180,6 +181,11 @@ class Message(models.Model):
     def is_live(self) -> bool:
         """Whether this answer is still being written."""
         return self.status in LIVE
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether the model stopped because it may not write more at a time."""
+        return self.finish_reason == "length"
 
     @property
     def was_answered_by_another_model(self) -> bool:

@@ -94,6 +94,7 @@ class Outcome:
     reasoning: str
     error: dict[str, object] | None = None
     answered_model: str = ""
+    finish_reason: str = ""
     left_out: int = 0
     usage: Usage | None = None
     """The ledger row without its references; None if no request was made."""
@@ -107,6 +108,7 @@ def outcome_of(reply: Reply, *, was_asked: bool) -> Outcome:
         reasoning=reply.reasoning,
         error=reply.error.as_dict() if reply.error else None,
         answered_model=reply.answered_model,
+        finish_reason=reply.finish_reason[:32],
         left_out=reply.left_out,
         usage=_usage_of(reply) if was_asked else None,
     )
@@ -155,6 +157,7 @@ def settle(message: Message, outcome: Outcome) -> Message:
         reasoning=outcome.reasoning,
         error=outcome.error,
         answered_model=outcome.answered_model,
+        finish_reason=outcome.finish_reason,
         left_out=outcome.left_out,
         finished_at=timezone.now(),
         worker=None,

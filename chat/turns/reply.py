@@ -59,6 +59,7 @@ class Reply:
         self.error: CloudBaseError | None = None
         self.usage: UsageReported | None = None
         self.answered_model = ""
+        self.finish_reason = ""
         self.left_out = 0
         self.prompt_estimate: int | None = None
         self.started = time.monotonic()
@@ -85,8 +86,8 @@ class Reply:
                     self.usage = event
                 case ModelNamed(model):
                     self.answered_model = model
-                case Finished():
-                    pass
+                case Finished(reason):
+                    self.finish_reason = reason
         self._touch()
 
     def end(self, status: Status, error: CloudBaseError | None = None) -> None:

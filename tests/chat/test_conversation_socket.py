@@ -261,6 +261,15 @@ async def test_a_context_that_is_too_long_after_all_is_shortened_and_tried_again
     assert len(service.requests[1].body["messages"]) < len(service.requests[0].body["messages"])
 
 
+async def test_an_answer_that_was_cut_off_says_so(conversation, alice, service):
+    service.tell(say=["and so"], finish_reason="length")
+    async with opened(conversation, alice) as page:
+        await page.ask("Tell me everything")
+        await page.until_status("done")
+        assert "Cut off" in page.turns_text()
+        assert page.turns() == (await loaded(conversation, alice)).turns()
+
+
 async def test_choosing_another_model_holds_for_a_retry(conversation, alice, model, service):
     other = await AIModel.objects.acreate(group=model.group, name="other-model")
     async with opened(conversation, alice) as page:

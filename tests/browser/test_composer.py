@@ -70,6 +70,7 @@ def test_an_empty_message_is_not_sent(talk, service):
     talk.send_button.click()
     talk.ask("Something")
     expect(talk.answers).to_have_count(2)
+    talk.expect_status("done")
     assert len(service.requests) == 2
 
 
@@ -115,6 +116,7 @@ def test_a_message_that_is_too_long_is_refused_and_stays(talk, service):
     talk.composer.press("Enter")
     expect(talk.answers).to_have_count(2)
     expect(talk.composer_error).to_be_empty()
+    talk.expect_status("done")
     assert len(service.requests[-1].body["messages"][-1]["content"]) == LIMIT
 
 

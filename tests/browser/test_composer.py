@@ -19,7 +19,8 @@ def talk(chat):
 
 
 def questions(chat: ChatPage) -> list[str]:
-    return chat.questions.all_inner_texts()
+    # While its style sheet is on the way, a text comes with the white space of its source.
+    return [text.strip() for text in chat.questions.all_inner_texts()]
 
 
 def test_enter_sends_and_shift_enter_breaks_the_line(talk):

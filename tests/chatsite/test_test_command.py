@@ -28,6 +28,15 @@ def test_the_exit_code_decides():
     assert outcome(python("raise SystemExit(3)")).state == "failed"
 
 
+@pytest.mark.parametrize(
+    ("again", "state"), [((), "failed"), (("b",), "passed"), (("c",), "failed")]
+)
+def test_a_second_attempt_is_made_where_one_is_foreseen_and_has_to_pass(again, state):
+    program = "import sys; sys.exit(sys.argv[1:] != ['a', 'b'])"
+    check = Check("a check", (sys.executable, "-c", program, "a"), again=again)
+    assert outcome(check).state == state
+
+
 def test_a_check_sees_its_variables(tmp_path):
     program = f"import os; open({str(tmp_path / 'seen')!r}, 'w').write(os.environ['WORD'])"
     assert outcome(Check("a check", (sys.executable, "-c", program), {"WORD": "x"})).state

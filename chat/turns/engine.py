@@ -89,10 +89,9 @@ async def _begin(turn: Turn) -> None:
 
 
 async def _answer(turn: Turn, reply: Reply) -> None:
-    asked = _Asked()
     try:
         async with owner.log().keeping(reply):
-            await _ask(turn, reply, asked)
+            await _ask(turn, reply)
         reply.end(Status.DONE)
     except asyncio.CancelledError:
         reply.end(owner.reason_to_cancel(reply))
@@ -102,21 +101,14 @@ async def _answer(turn: Turn, reply: Reply) -> None:
     except Exception:  # the edge of a task: whatever it was, the turn ends and the person hears
         logger.exception("reply %s broke", reply.pk)
         reply.end(Status.FAILED, OurFault())
-    await _settle(reply, was_asked=asked.was_asked)
+    await _settle(reply)
 
 
-@dataclass(slots=True)
-class _Asked:
-    """Whether a request was made; only then there is something for the ledger."""
-
-    was_asked: bool = False
-
-
-async def _ask(turn: Turn, reply: Reply, asked: _Asked) -> None:
+async def _ask(turn: Turn, reply: Reply) -> None:
     model = preflight.check(turn.model)
     client = connections.chat_model(model)
     limit = history.budget(model)
-    asked.was_asked = True
+    reply.was_asked = True
     for attempt in range(1, ATTEMPTS_TO_FIT + 1):
         fitted = history.fit(turn.said, limit)
         reply.left_out, reply.prompt_estimate = fitted.left_out, fitted.estimated_tokens
@@ -146,8 +138,8 @@ async def _stream(
             reply.add(events)
 
 
-async def _settle(reply: Reply, *, was_asked: bool) -> None:
-    outcome = log.outcome_of(reply, was_asked=was_asked)
+async def _settle(reply: Reply) -> None:
+    outcome = log.outcome_of(reply)
     for delay in SETTLE_DELAYS:
         try:
             reply.rest(await database_sync_to_async(log.settle)(reply.row, outcome))

@@ -100,8 +100,8 @@ class Outcome:
     """The ledger row without its references; None if no request was made."""
 
 
-def outcome_of(reply: Reply, *, was_asked: bool) -> Outcome:
-    """What `reply` came to; `was_asked` says whether a request was made of the model."""
+def outcome_of(reply: Reply) -> Outcome:
+    """What `reply` came to."""
     return Outcome(
         status=reply.status,
         text=reply.document.text,
@@ -110,7 +110,7 @@ def outcome_of(reply: Reply, *, was_asked: bool) -> Outcome:
         answered_model=reply.answered_model,
         finish_reason=reply.finish_reason[:32],
         left_out=reply.left_out,
-        usage=_usage_of(reply) if was_asked else None,
+        usage=_usage_of(reply) if reply.was_asked else None,
     )
 
 

@@ -42,7 +42,8 @@ class _Step:
 class Reply:
     """The state of one answer, written by one task and watched by any number of readers.
 
-    `version` only grows. Times are seconds of the monotonic clock.
+    `version` only grows. Times are seconds of the monotonic clock. `was_asked` says whether a
+    request was made of the model; only then there is something for the ledger.
     """
 
     NOTHING = Cursor(-1, blocks.START, 0, Status.QUEUED)
@@ -60,6 +61,7 @@ class Reply:
         self.usage: UsageReported | None = None
         self.answered_model = ""
         self.finish_reason = ""
+        self.was_asked = False
         self.left_out = 0
         self.prompt_estimate: int | None = None
         self.started = time.monotonic()

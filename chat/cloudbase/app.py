@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from chat.cloudbase import errors, group_names
+from chat.cloudbase.bots import Bots
 from chat.cloudbase.chat_model import ChatModel
+from chat.cloudbase.credentials import Bearer, Credential, cleaned
+from chat.cloudbase.image_model import ImageModel
+from chat.cloudbase.tool_loop import FunctionTool, ToolRegistry
 from chat.cloudbase.transport import Endpoint, HttpPool, Patience
 
 CHINA_REGIONS: Final = frozenset(
@@ -31,12 +35,11 @@ CHINA_REGIONS: Final = frozenset(
 """Regions behind the mainland gateway (CloudBase Node SDK); all others are behind the other."""
 
 _ENVIRONMENT = re.compile(r"[a-z0-9_-]{1,40}")
-_KEY = re.compile(r"[!-~]*")
 _SHOWN_LENGTH = 80
 
 
 class Ai:
-    """What `app.ai()` gives: makes models."""
+    """What `app.ai()` gives: makes models, and knows their tools."""
 
     def __init__(self, app: CloudBase | OpenAICompatible) -> None:
         self._app = app
@@ -44,20 +47,39 @@ class Ai:
     def create_model(self, group: str) -> ChatModel:
         """Return the model group of that name; raises IllegalGroupName with the reason."""
         name = group_names.check(group)
-        return ChatModel(name, self._app.chat_endpoint(name), self._app.http)
+        return ChatModel(name, self._app.chat_endpoint(name), self._app.http, self._app.tools)
+
+    def register_function_tool(self, tool: FunctionTool) -> None:
+        """Let models of this app call `tool` when a request offers a tool of that name."""
+        self._app.tools.register(tool)
+
+
+class CloudBaseAi(Ai):
+    """What only an environment has: images and agents."""
+
+    def __init__(self, app: CloudBase) -> None:
+        super().__init__(app)
+        self._environment = app
+        self.bot: Final = Bots(app.bots_endpoint(), app.http)
+        """The agents of the environment."""
+
+    def create_image_model(self, provider: str) -> ImageModel:
+        """Return the image models of a provider, normally "hunyuan-image"."""
+        return ImageModel(provider, self._environment.images_endpoint(provider), self._app.http)
 
 
 class _App:
     """What both ways in share: a key, patience, and a pool of connections, lent or its own."""
 
     def __init__(
-        self, base_url: str, api_key: str, http: HttpPool | None, patience: Patience
+        self, base_url: str, credential: Credential, http: HttpPool | None, patience: Patience
     ) -> None:
         self.base_url = base_url
         self.patience = patience
         self.http = http or HttpPool()
         self._owns_http = http is None
-        self._api_key = _checked_key(api_key)
+        self.tools = ToolRegistry()
+        self._credential = credential
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_url!r})"
@@ -79,7 +101,7 @@ class _App:
             await self.http.__aexit__(kind, error, traceback)
 
     def _endpoint(self, path: str) -> Endpoint:
-        return Endpoint(f"{self.base_url}{path}", self._api_key, self.patience)
+        return Endpoint(f"{self.base_url}{path}", self._credential, self.patience)
 
 
 class CloudBase(_App):
@@ -105,16 +127,25 @@ class CloudBase(_App):
             raise errors.IllegalEnvironment(name=errors.scrub(env)[:_SHOWN_LENGTH])
         domain = "api.intl" if intl or region not in CHINA_REGIONS else "api"
         gateway = base_url or f"https://{env}.{domain}.tcloudbasegateway.com"
-        super().__init__(_checked_url(gateway).removesuffix("/v1"), api_key, http, patience)
+        url = _checked_url(gateway).removesuffix("/v1")
+        super().__init__(url, Bearer(cleaned(api_key)), http, patience)
         self.env = env
 
-    def ai(self) -> Ai:
+    def ai(self) -> CloudBaseAi:
         """Return the maker of models."""
-        return Ai(self)
+        return CloudBaseAi(self)
 
     def chat_endpoint(self, group: str) -> Endpoint:
         """Where the chat completions of a group are."""
         return self._endpoint(f"/v1/ai/{group}/chat/completions")
+
+    def images_endpoint(self, provider: str) -> Endpoint:
+        """What the paths of an image provider begin with."""
+        return self._endpoint(f"/v1/ai/{quote(provider, safe='')}")
+
+    def bots_endpoint(self) -> Endpoint:
+        """What the paths of agents begin with."""
+        return self._endpoint("/v1/aibot")
 
 
 class OpenAICompatible(_App):
@@ -129,7 +160,7 @@ class OpenAICompatible(_App):
         patience: Patience = Patience(),  # noqa: B008 -- a frozen value
     ) -> None:
         """Name the endpoint; no key, no Authorization. Raises IllegalBaseUrl or KeyMalformed."""
-        super().__init__(_checked_url(base_url), api_key, http, patience)
+        super().__init__(_checked_url(base_url), Bearer(cleaned(api_key)), http, patience)
 
     def ai(self) -> Ai:
         """Return the maker of models."""
@@ -138,14 +169,6 @@ class OpenAICompatible(_App):
     def chat_endpoint(self, group: str) -> Endpoint:
         """Where the chat completions are: the same for every group."""
         return self._endpoint("/chat/completions")
-
-
-def _checked_key(api_key: str) -> str:
-    """The key without the white space that pasting adds."""
-    key = api_key.strip()
-    if not _KEY.fullmatch(key):
-        raise errors.KeyMalformed
-    return key
 
 
 def _checked_url(url: str) -> str:

@@ -6,15 +6,17 @@ from chat.cloudbase.chunks import ChunkReader, completion_from
 from chat.cloudbase.errors import CloudBaseError
 from chat.cloudbase.events import StreamEvent
 from chat.cloudbase.messages import ChatRequest, Completion
-from chat.cloudbase.transport import PACE, Endpoint, HttpPool, Reads
+from chat.cloudbase.tool_loop import ToolRegistry
+from chat.cloudbase.transport import PACE, Call, Endpoint, HttpPool, Reads
 
 
 class ChatModel:
     """The models of one group; which of them answers, the request says."""
 
-    def __init__(self, group: str, endpoint: Endpoint, http: HttpPool) -> None:
-        """Made by `app.ai().create_model(group)`."""
+    def __init__(self, group: str, endpoint: Endpoint, http: HttpPool, tools: ToolRegistry) -> None:
+        """Made by `app.ai().create_model(group)`; `tools` are the registered ones."""
         self.group = group
+        self._tools = tools
         self._endpoint = endpoint
         self._http = http
 
@@ -39,7 +41,7 @@ class ChatModel:
     async def complete(self, request: ChatRequest) -> Completion:
         """Ask, and return the whole answer at once. Raises CloudBaseError."""
         answer = completion_from(
-            await self._http.post(self._endpoint, request.body(stream=False)),
+            await self._http.call(self._endpoint, Call(body=request.body(stream=False))),
             self._endpoint.secrets,
         )
         if isinstance(answer, CloudBaseError):

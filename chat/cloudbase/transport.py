@@ -11,15 +11,17 @@ import asyncio
 import http.cookiejar
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Self, cast
+from urllib.parse import urlencode
 
 import httpx
 
 from chat.cloudbase import errors, network, refusals
+from chat.cloudbase.credentials import Credential
 
 MOST_READS: Final = 1000
 """Reads a second of all streams together; beyond 50 streams each gets fewer, larger ones."""
@@ -57,13 +59,35 @@ class Endpoint:
     """Where to post, and as whom."""
 
     url: str
-    api_key: str = field(repr=False)
+    credential: Credential
     patience: Patience = Patience()
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must not appear in an error."""
-        return (self.api_key,) if self.api_key else ()
+        return self.credential.secrets
+
+    def at(self, path: str) -> Endpoint:
+        """The endpoint at a path below this one, its segments escaped already."""
+        return replace(self, url=f"{self.url}/{path}")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: its method, the query without what is None, and the body, JSON in UTF-8."""
+
+    method: str = "POST"
+    body: bytes = b""
+    query: Mapping[str, str | int | bool | None] = field(default_factory=dict)
+    accept: str = "application/json"
+    is_repeatable: bool = True
+    """Whether it may be sent again after 502, 503 or 504, when nobody knows what became of it."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def url(self, base: str) -> str:
+        """The address with the query."""
+        pairs = {name: _spelt(value) for name, value in self.query.items() if value is not None}
+        return f"{base}?{urlencode(pairs)}" if pairs else base
 
 
 class HttpPool:
@@ -112,12 +136,12 @@ class HttpPool:
         if client is not None:
             await client.aclose()
 
-    async def post(self, endpoint: Endpoint, body: bytes) -> bytes:
-        """Post JSON and return the JSON body of a successful answer.
+    async def call(self, endpoint: Endpoint, call: Call) -> bytes:
+        """Send a request and return the JSON object of a successful answer, b"" for an empty one.
 
         Raises CloudBaseError for everything else, an error inside an HTTP 200 included.
         """
-        async with self._answer(endpoint, body, accept="application/json") as response:
+        async with self._answer(endpoint, call) as response:
             answer = await _json_of(response, endpoint)
         if isinstance(answer, errors.CloudBaseError):
             raise answer
@@ -131,7 +155,8 @@ class HttpPool:
 
         Leaving the context closes the connection. Raises CloudBaseError if there is no stream.
         """
-        async with self._answer(endpoint, body, accept="text/event-stream") as response:
+        call = Call(body=body, accept="text/event-stream")
+        async with self._answer(endpoint, call) as response:
             if not _is_event_stream(response):
                 raise await _refusal(response, endpoint)
             async with aclosing(_pieces(response)) as pieces:
@@ -142,37 +167,33 @@ class HttpPool:
                     self._streams -= 1
 
     @asynccontextmanager
-    async def _answer(
-        self, endpoint: Endpoint, body: bytes, *, accept: str
-    ) -> AsyncGenerator[httpx.Response, None]:
+    async def _answer(self, endpoint: Endpoint, call: Call) -> AsyncGenerator[httpx.Response, None]:
         """Give the successful answer whose body is still to be read, after as many tries as help.
 
         Nothing is repeated once the first byte of a successful answer was there.
         """
-        response = await self._opened(endpoint, body, accept)
+        response = await self._opened(endpoint, call)
         try:
             yield response
         finally:
             await _close(response)
 
-    async def _opened(self, endpoint: Endpoint, body: bytes, accept: str) -> httpx.Response:
+    async def _opened(self, endpoint: Endpoint, call: Call) -> httpx.Response:
         number = 1
         while True:
-            answer = await self._try(endpoint, body, accept)
+            answer = await self._try(endpoint, call)
             if isinstance(answer, httpx.Response):
                 return answer
             number += 1
-            wait = _wait_before(number, answer, self._backoff)
+            wait = _wait_before(number, answer, self._backoff, call.is_repeatable)
             if wait is None:
                 raise answer
             await asyncio.sleep(wait)
 
-    async def _try(
-        self, endpoint: Endpoint, body: bytes, accept: str
-    ) -> httpx.Response | errors.CloudBaseError:
-        """Post once; return the successful answer, its body unread, or what went wrong."""
+    async def _try(self, endpoint: Endpoint, call: Call) -> httpx.Response | errors.CloudBaseError:
+        """Send once; return the successful answer, its body unread, or what went wrong."""
         try:
-            response = await self._send(endpoint, body, accept)
+            response = await self._send(endpoint, call)
         except network.TROUBLE as error:
             return network.before_answer(error, endpoint.secrets)
         if response.is_success:
@@ -182,15 +203,16 @@ class HttpPool:
         finally:
             await _close(response)
 
-    async def _send(self, endpoint: Endpoint, body: bytes, accept: str) -> httpx.Response:
+    async def _send(self, endpoint: Endpoint, call: Call) -> httpx.Response:
         if self._client is None:
             raise RuntimeError("The HttpPool is not open: use it in `async with`.")
         patience = endpoint.patience
+        url = call.url(endpoint.url)
         request = self._client.build_request(
-            "POST",
-            endpoint.url,
-            content=body,
-            headers=_headers(endpoint, accept),
+            call.method,
+            url,
+            content=call.body or None,
+            headers=_headers(endpoint.credential, url, call),
             timeout=httpx.Timeout(
                 connect=patience.connect, pool=patience.connect, read=None, write=None
             ),
@@ -241,12 +263,17 @@ def _no_cookies() -> http.cookiejar.CookieJar:
     return http.cookiejar.CookieJar(policy=policy)
 
 
-def _headers(endpoint: Endpoint, accept: str) -> httpx.Headers:
+def _headers(credential: Credential, url: str, call: Call) -> httpx.Headers:
     """httpx's own type, because it hides the key in its repr."""
-    headers = httpx.Headers({"content-type": "application/json", "accept": accept, **_IDENTITY})
-    if endpoint.api_key:
-        headers["authorization"] = f"Bearer {endpoint.api_key}"
+    headers = httpx.Headers({"accept": call.accept, **_IDENTITY, **call.headers})
+    if call.body:
+        headers["content-type"] = "application/json"
+    headers.update(credential.headers(call.method, url, call.body))
     return headers
+
+
+def _spelt(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _is_event_stream(response: httpx.Response) -> bool:
@@ -299,6 +326,8 @@ async def _json_of(response: httpx.Response, endpoint: Endpoint) -> bytes | erro
     body, failure = await _whole(response, ANSWER_LIMIT, endpoint)
     if failure is not None:
         return failure
+    if not body:
+        return body
     said = refusals.parsed(body)
     is_answer = said is not None and not refusals.holds_error(said)
     return body if is_answer else _error_in(response, body, endpoint)
@@ -310,13 +339,16 @@ def _error_in(response: httpx.Response, body: bytes, endpoint: Endpoint) -> erro
     )
 
 
-def _wait_before(number: int, failure: errors.CloudBaseError, backoff: float) -> float | None:
+def _wait_before(
+    number: int, failure: errors.CloudBaseError, backoff: float, is_repeatable: bool
+) -> float | None:
     """Seconds to wait before try `number`; None if there should be none.
 
     Repeated is what surely has not begun to cost anything: no connection, or turned away busy.
     """
-    may_repeat = isinstance(failure, errors.ProviderUnreachable | errors.TooManyAtOnce)
-    if number > _TRIES or not (may_repeat or failure.status in (502, 503, 504)):
+    did_nothing = isinstance(failure, errors.ProviderUnreachable | errors.TooManyAtOnce)
+    may_repeat = did_nothing or (is_repeatable and failure.status in (502, 503, 504))
+    if number > _TRIES or not may_repeat:
         return None
     if failure.retry_after is not None:
         return failure.retry_after if failure.retry_after <= _LONGEST_WAIT else None

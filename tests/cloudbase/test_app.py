@@ -57,7 +57,7 @@ def test_a_key_that_fits_into_no_header_is_refused(key):
 
 def test_white_space_around_a_pasted_key_is_not_part_of_it():
     app = OpenAICompatible(base_url="http://h/v1", api_key=" key-1\n")
-    assert app.chat_endpoint("cloudbase").api_key == "key-1"
+    assert app.chat_endpoint("cloudbase").secrets == ("key-1",)
 
 
 def test_every_group_of_an_endpoint_is_at_one_address():

@@ -97,16 +97,12 @@ class ConversationConsumer(AsyncWebsocketConsumer):
             await self._refuse(key, [gettext("Something broke on this site. Please try again.")])
 
     async def _ask(self, content: dict[str, Any], key: str) -> None:
-        form = await _checked(content)
+        form, turn = await _asked(self.conversation_pk, content)
         if form.errors:
             await self._refuse(key, form.sentences())
             return
-        await engine.start(
-            self.conversation_pk,
-            form.cleaned_data["text"],
-            key=form.cleaned_data["key"],
-            model=form.cleaned_data["model"],
-        )
+        if turn is not None:
+            await engine.begin(turn)
         await self.send(fragments.accepted_frame(key))
 
     async def _stop(self) -> None:
@@ -216,7 +212,8 @@ def _turn(pk: int, question: int) -> list[Message]:
 
 
 @database_sync_to_async
-def _checked(content: dict[str, Any]) -> MessageForm:
+def _asked(pk: int, content: dict[str, Any]) -> tuple[MessageForm, engine.Turn | None]:
+    """What was asked of conversation `pk`, checked, and saved if there is nothing wrong with it."""
     form = MessageForm(content)
-    form.is_valid()
-    return form
+    turn = engine.saved_question(pk, **form.cleaned_data) if form.is_valid() else None
+    return form, turn

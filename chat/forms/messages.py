@@ -24,7 +24,7 @@ class MessageForm(forms.Form):
     )
     model = forms.ModelChoiceField(
         label=_("Model"),
-        queryset=AIModel.objects.none(),
+        queryset=AIModel.objects.ready(),
         required=False,
         error_messages={
             "invalid_choice": _("This model cannot be used now. Please choose another one.")
@@ -35,12 +35,6 @@ class MessageForm(forms.Form):
     )
 
     field_order = ["key", "text", "model"]
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # handed through as they came
-        choice = self.fields["model"]
-        assert isinstance(choice, forms.ModelChoiceField)  # noqa: S101  # tells the type checker
-        choice.queryset = AIModel.objects.ready()
 
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"].replace("\r\n", "\n")

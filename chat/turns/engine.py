@@ -25,7 +25,7 @@ from chat.cloudbase.errors import CloudBaseError, ContextTooLong
 from chat.cloudbase.messages import ChatRequest
 from chat.cloudbase.messages import Message as SentMessage
 from chat.models import LIVE, Conversation, Message, Status
-from chat.turns import history, log, owner
+from chat.turns import history, owner, settling
 from chat.turns.errors import (
     AlreadyAnswering,
     AnsweredNothing,
@@ -55,31 +55,19 @@ class Turn:
     said: Sequence[SentMessage]
 
 
-async def start(
-    conversation_pk: int, text: str, *, key: str = "", model: AIModel | None = None
-) -> None:
-    """Save the question `text` and begin to answer it.
-
-    `model` becomes the conversation's model if given. A question whose `key` was saved before is
-    not asked again. Raises `AlreadyAnswering`.
-    """
-    turn = await _saved_question(conversation_pk, text, key, model, owner.worker_pk())
-    if turn is not None:
-        await _begin(turn)
-
-
 async def regenerate(conversation_pk: int, message_pk: int) -> None:
     """Begin another answer to the question of answer `message_pk`; the old one is kept.
 
     If one to this question is being written, that is what was asked for. Raises
     `AlreadyAnswering`, and `NothingToAnswer` if there is no such answer.
     """
-    turn = await _saved_retry(conversation_pk, message_pk, owner.worker_pk())
+    turn = await _saved_retry(conversation_pk, message_pk)
     if turn is not None:
-        await _begin(turn)
+        await begin(turn)
 
 
-async def _begin(turn: Turn) -> None:
+async def begin(turn: Turn) -> None:
+    """Begin to answer a question that is saved, and tell the pages that show its conversation."""
     reply = Reply(turn.message, turn.question if turn.is_new else None)
     owner.run(reply, _answer(turn, reply))
     await owner.tell_conversation(reply.conversation_pk, turn.question.pk, reply.pk)
@@ -139,10 +127,10 @@ async def _stream(
 
 
 async def _settle(reply: Reply) -> None:
-    outcome = log.outcome_of(reply)
+    outcome = settling.outcome_of(reply)
     for delay in SETTLE_DELAYS:
         try:
-            reply.rest(await database_sync_to_async(log.settle)(reply.row, outcome))
+            reply.rest(await owner.settling().settle(reply.row, outcome))
         except Message.DoesNotExist:  # the conversation was deleted meanwhile: nobody is watching
             logger.info("reply %s is gone", reply.pk)
         except DatabaseError:
@@ -156,10 +144,14 @@ async def _settle(reply: Reply) -> None:
 # The rows of a turn
 
 
-@database_sync_to_async
-def _saved_question(
-    conversation_pk: int, text: str, key: str, model: AIModel | None, worker_pk: int
+def saved_question(
+    conversation_pk: int, text: str, *, key: str = "", model: AIModel | None = None
 ) -> Turn | None:
+    """Save the question `text` and the row of its answer, to be handed to `begin` at once.
+
+    `model` becomes the conversation's model if given. None for a question whose `key` was saved
+    before: it is not asked again. Raises `AlreadyAnswering` and `ConversationGone`.
+    """
     try:
         with transaction.atomic():
             conversation = _conversation(conversation_pk, model)
@@ -167,7 +159,7 @@ def _saved_question(
             question = conversation.messages.create(
                 role=Message.Role.USER, text=text, key=key, status=Status.DONE
             )
-            message = _new_answer(conversation, question, worker_pk)
+            message = _new_answer(conversation, question)
     except IntegrityError as error:
         if key and Message.objects.filter(conversation=conversation_pk, key=key).exists():
             return None
@@ -177,7 +169,7 @@ def _saved_question(
 
 
 @database_sync_to_async
-def _saved_retry(conversation_pk: int, message_pk: int, worker_pk: int) -> Turn | None:
+def _saved_retry(conversation_pk: int, message_pk: int) -> Turn | None:
     try:
         with transaction.atomic():
             conversation = _conversation(conversation_pk, None)
@@ -192,7 +184,7 @@ def _saved_retry(conversation_pk: int, message_pk: int, worker_pk: int) -> Turn 
             if question.answers.filter(status__in=LIVE).exists():
                 return None
             said = _said(conversation, before=question)
-            message = _new_answer(conversation, question, worker_pk)
+            message = _new_answer(conversation, question)
     except IntegrityError as error:
         raise AlreadyAnswering from error
     said.append(SentMessage("user", question.text))
@@ -214,7 +206,7 @@ def _conversation(pk: int, model: AIModel | None) -> Conversation:
     return conversation
 
 
-def _new_answer(conversation: Conversation, question: Message, worker_pk: int) -> Message:
+def _new_answer(conversation: Conversation, question: Message) -> Message:
     model = conversation.model
     message = conversation.messages.create(
         role=Message.Role.ASSISTANT,
@@ -222,7 +214,7 @@ def _new_answer(conversation: Conversation, question: Message, worker_pk: int) -
         question=question,
         model=model,
         requested_model=model.name if model else "",
-        worker_id=worker_pk,
+        worker_id=owner.worker_pk(),
     )
     Conversation.objects.filter(pk=conversation.pk).update(
         revision=F("revision") + 1, active_at=timezone.now()

@@ -24,6 +24,7 @@ from chat.models import Message, Status
 from chat.turns import readers
 from chat.turns.log import Log
 from chat.turns.reply import Reply
+from chat.turns.settling import Settling
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class _Process:
     loop: asyncio.AbstractEventLoop
     context: Context
     log: Log = field(default_factory=Log)
+    settling: Settling = field(default_factory=Settling)
     answers: dict[int, _Answer] = field(default_factory=dict)
     watches: dict[str, _Forwarding] = field(default_factory=dict)
 
@@ -111,6 +113,11 @@ def worker_pk() -> int:
 def log() -> Log:
     """The log of this process."""
     return _process().log
+
+
+def settling() -> Settling:
+    """Where the answers of this process come to rest."""
+    return _process().settling
 
 
 def run(reply: Reply, answering: Coroutine[Any, Any, None]) -> None:

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chat.models import Message, Status, Usage, Worker
-from chat.turns import log
+from chat.turns import settling
 
 logger = logging.getLogger(__name__)
 
@@ -47,13 +47,13 @@ def _interrupt(message: Message) -> Message:
     text = "".join(piece.text for piece in pieces)
     reasoning = "".join(piece.reasoning for piece in pieces)
     logger.warning("reply %s was interrupted: its process is gone", message.pk)
-    outcome = log.Outcome(
+    outcome = settling.Outcome(
         status=Status.INTERRUPTED,
         text=text,
         reasoning=reasoning,
-        usage=log.estimated(Usage(), None, text + reasoning),
+        usage=settling.estimated(Usage(), None, text + reasoning),
     )
-    return log.settle(message, outcome)
+    return settling.settle(message, outcome)
 
 
 def _forget_dead_workers(own_worker_pk: int) -> None:

@@ -56,7 +56,9 @@ def home(request: AppRequest) -> HttpResponse:
         title=title_from(text),
         model=model or AIModel.objects.default(),
     )
-    async_to_sync(engine.start)(conversation.pk, text, key=form.cleaned_data["key"])
+    turn = engine.saved_question(conversation.pk, text, key=form.cleaned_data["key"])
+    if turn is not None:
+        async_to_sync(engine.begin)(turn)
     return redirect(conversation)
 
 

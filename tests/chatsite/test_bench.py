@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from chatsite.bench import answer, load
+from chatsite.bench import answer, client_readers, load
 from tests import processes
 
 
@@ -55,26 +55,48 @@ def test_the_age_of_a_text_is_from_its_token_to_the_frame_that_shows_it():
 
 @pytest.mark.server
 def test_a_small_bench_measures_everything(tmp_path):
-    file = tmp_path / "bench.json"
     words = ["--streams", "3", "--tokens", "20", "--rounds", "1", "--long", "100"]
-    done = subprocess.run(
-        processes.manage("bench", "streams", *words, "--json", str(file)),
-        cwd=processes.PROJECT,
-        env=os.environ | {"CHATSITE_DATA_DIR": str(tmp_path / "data")},
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    report = json.loads(file.read_text())
+    said, report = _benched("streams", words, tmp_path)
     assert report["troubles"] == []
     assert report["machine"]["cores"]
     measured = report["measured"]
     assert [outcome["tokens"] for outcome in measured["ours"] + measured["relay"]] == [60, 60]
     assert measured["long"][0]["tokens"] == 4 * 100
     assert all(figure["ours"] is not None for figure in report["figures"])
-    assert "server CPU a token" in done.stdout
+    assert "server CPU a token" in said
+
+
+@pytest.mark.server
+def test_a_small_bench_of_the_client_measures_all_readers(tmp_path):
+    said, report = _benched("client", ["--chunks", "300", "--rounds", "1"], tmp_path)
+    assert report["troubles"] == []
+    assert set(report["microseconds"]) == {"ours", "httpx-sse", "openai"}
+    assert all(report["microseconds"].values())
+    assert "ours is" in said
+
+
+async def test_a_reader_that_misses_text_is_noticed():
+    async def answer_half(_base_url, _messages):
+        return "half"
+
+    read = await client_readers.measured(answer_half, "http://127.0.0.1:1/v1", 10)
+    assert "not the text" in read.trouble
+
+
+def _benched(kind, words, folder):
+    """What a bench said, and its report."""
+    file = folder / "bench.json"
+    done = subprocess.run(
+        processes.manage("bench", kind, *words, "--json", str(file)),
+        cwd=processes.PROJECT,
+        env=os.environ | {"CHATSITE_DATA_DIR": str(folder / "data")},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, json.loads(file.read_text())
 
 
 def _plan(kind):

@@ -1,16 +1,18 @@
-"""`python3 manage.py bench streams`: what the streaming path costs, measured."""
+"""`python3 manage.py bench streams` and `bench client`: what streaming costs, measured."""
 
 from __future__ import annotations
 
 import signal
 from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chatsite.bench import report, rows, streams
+from chatsite.bench import client, report, rows, streams
 from chatsite.bench.processes import ProcessFailed
 
 SHOWN_TROUBLES = 20
@@ -22,13 +24,14 @@ class Command(BaseCommand):
     """Measures with a server, a relay, a service and readers of its own, all on 127.0.0.1."""
 
     help = (
-        "Measures what passing on many answers at once costs, beside a bare relay in the same run. "
-        "Fails only if answers are wrong or missing, never for being slow."
+        "Measures what passing on many answers at once costs, beside a bare relay in the same run; "
+        "and what our client costs, beside others. Fails only if answers are wrong or missing, "
+        "never for being slow."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare what can be measured."""
-        kinds = parser.add_subparsers(dest="kind", metavar="streams", required=True)
+        kinds = parser.add_subparsers(dest="kind", metavar="{streams,client}", required=True)
         measured = kinds.add_parser("streams", help="many answers at once, then long ones")
         measured.add_argument("--streams", type=_count, default=100, help="answers at once (100)")
         measured.add_argument("--tokens", type=_count, default=200, help="tokens of each (200)")
@@ -41,6 +44,10 @@ class Command(BaseCommand):
         measured.add_argument(
             "--profile", metavar="FILE", help="one more round under py-spy, collapsed stacks"
         )
+        read = kinds.add_parser("client", help="one long stream, read by our client and by others")
+        read.add_argument("--chunks", type=_count, default=20_000, help="of the stream (20000)")
+        read.add_argument("--rounds", type=_count, default=5, help="how often (5)")
+        read.add_argument("--json", metavar="FILE", help="write everything to this file")
         # The bench calls itself for these, because their database is that of the server it started.
         making = kinds.add_parser("make-rows")
         making.add_argument("base_url")
@@ -54,34 +61,50 @@ class Command(BaseCommand):
                 self._answer(rows.make(options["base_url"], options["count"]))
             case "check-rows":
                 self._answer(list(rows.troubles()))
+            case "client":
+                self._measure_client(options)
             case _:
-                self._measure(options)
+                self._measure_streams(options)
 
     def _answer(self, found: object) -> None:
         self.stdout.write(msgspec.json.encode(found).decode())
 
-    def _measure(self, options: dict[str, Any]) -> None:
-        wanted = msgspec.convert(options, streams.Options)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            measured = streams.measure(wanted, self._say)
-        except ProcessFailed as failure:
-            raise CommandError(str(failure)) from failure
-        except KeyboardInterrupt:
-            raise CommandError("Interrupted.", returncode=130) from None
-        self._show(report.report_on(wanted, measured), options["json"])
+    def _measure_client(self, options: dict[str, Any]) -> None:
+        wanted = msgspec.convert(options, client.Options)
+        with _interruptible():
+            measured = client.measure(wanted, self._say)
+        self._show(client.table(measured), measured, measured.troubles, options["json"])
 
-    def _show(self, found: report.Report, file: str | None) -> None:
-        self.stdout.write(report.table(found))
+    def _measure_streams(self, options: dict[str, Any]) -> None:
+        wanted = msgspec.convert(options, streams.Options)
+        with _interruptible():
+            measured = streams.measure(wanted, self._say)
+        found = report.report_on(wanted, measured)
+        self._show(report.table(found), found, found.troubles, options["json"])
+
+    def _show(self, table: str, found: object, troubles: list[str], file: str | None) -> None:
+        self.stdout.write(table)
         if file:
             Path(file).write_bytes(msgspec.json.format(msgspec.json.encode(found)))
-        if found.troubles:
-            shown = "\n".join(found.troubles[:SHOWN_TROUBLES])
-            raise CommandError(f"{len(found.troubles)} answers were not right:\n{shown}")
+        if troubles:
+            shown = "\n".join(troubles[:SHOWN_TROUBLES])
+            raise CommandError(f"{len(troubles)} answers were not right:\n{shown}")
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn what ends a bench early into an error of the command."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except ProcessFailed as failure:
+        raise CommandError(str(failure)) from failure
+    except KeyboardInterrupt:
+        raise CommandError("Interrupted.", returncode=130) from None
 
 
 def _count(text: str) -> int:

@@ -7,7 +7,6 @@ for the signal to end, lets answers in flight come to rest, and only then ends t
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -22,6 +21,8 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import reactor as twisted_reactor
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogBeginner
+
+from chatsite import memory
 
 logger = logging.getLogger(__name__)
 
@@ -175,7 +176,7 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne has no types
     async def _live(self) -> None:
         try:
             await self._start()
-            gc.freeze()  # what is here by now stays: no need to search it for garbage
+            memory.keep_what_is_loaded()
             port = self._open()
             await self._asked_to_end.wait()
             port.stopListening()

@@ -2,32 +2,58 @@
 
     async with CloudBase(env="env-demo", api_key=key) as app:
         model = app.ai().create_model("cloudbase")
-        async with aclosing(model.stream(request)) as stream:
-            async for events in stream: ...
+        result = await model.stream_text(model="deepseek-v4-flash", messages=[…])
+        async for piece in result.text_stream: ...
 
-Errors, events and names are plain values; whatever needs the HTTP library is loaded at first use.
+`docs/client.md` shows all of it. Errors, events and names are plain values; whatever needs the
+HTTP library is loaded at first use.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from chat.cloudbase import errors, events, group_names, messages
+from chat.cloudbase import control_plane, errors, events, group_names, messages
+from chat.cloudbase.control_plane import AIModelEntry, ControlPlane, GroupSecret
 from chat.cloudbase.messages import ChatRequest, Completion, Message
 
 if TYPE_CHECKING:
     from chat.cloudbase.app import CloudBase, OpenAICompatible
+    from chat.cloudbase.bot_streams import BotStream
+    from chat.cloudbase.bot_values import BotFile, UserFeedback
+    from chat.cloudbase.bots import Bots
     from chat.cloudbase.chat_model import ChatModel
+    from chat.cloudbase.image_inputs import HunyuanARImageInput, HunyuanImageInput
+    from chat.cloudbase.image_model import GeneratedImages, ImageModel
+    from chat.cloudbase.results import GenerateTextResult, StreamTextResult
+    from chat.cloudbase.tool_loop import StepFinished
+    from chat.cloudbase.tools import FunctionTool
     from chat.cloudbase.transport import HttpPool, Patience
 
 __all__ = [
+    "AIModelEntry",
+    "BotFile",
+    "BotStream",
+    "Bots",
     "ChatModel",
     "ChatRequest",
     "CloudBase",
     "Completion",
+    "ControlPlane",
+    "FunctionTool",
+    "GenerateTextResult",
+    "GeneratedImages",
+    "GroupSecret",
     "HttpPool",
+    "HunyuanARImageInput",
+    "HunyuanImageInput",
+    "ImageModel",
     "Message",
     "OpenAICompatible",
     "Patience",
+    "StepFinished",
+    "StreamTextResult",
+    "UserFeedback",
+    "control_plane",
     "errors",
     "events",
     "group_names",
@@ -35,11 +61,23 @@ __all__ = [
 ]
 
 _AT_FIRST_USE = {
+    "BotFile": "bot_values",
+    "BotStream": "bot_streams",
+    "Bots": "bots",
     "ChatModel": "chat_model",
     "CloudBase": "app",
+    "FunctionTool": "tools",
+    "GenerateTextResult": "results",
+    "GeneratedImages": "image_model",
     "HttpPool": "transport",
+    "HunyuanARImageInput": "image_inputs",
+    "HunyuanImageInput": "image_inputs",
+    "ImageModel": "image_model",
     "OpenAICompatible": "app",
     "Patience": "transport",
+    "StepFinished": "tool_loop",
+    "StreamTextResult": "results",
+    "UserFeedback": "bot_values",
 }
 
 

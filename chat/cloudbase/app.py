@@ -11,12 +11,14 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote, urlsplit
 
-from chat.cloudbase import errors, group_names
+from chat.cloudbase import control_errors, credentials, errors, group_names, tencent
 from chat.cloudbase.bots import Bots
 from chat.cloudbase.chat_model import ChatModel
+from chat.cloudbase.control_plane import ControlPlane
 from chat.cloudbase.credentials import Bearer, Credential, cleaned
 from chat.cloudbase.image_model import ImageModel
-from chat.cloudbase.tool_loop import FunctionTool, ToolRegistry
+from chat.cloudbase.signing import ControlPlaneSignature, SecretPair
+from chat.cloudbase.tools import FunctionTool, ToolRegistry
 from chat.cloudbase.transport import Endpoint, HttpPool, Patience
 
 CHINA_REGIONS: Final = frozenset(
@@ -72,14 +74,21 @@ class _App:
     """What both ways in share: a key, patience, and a pool of connections, lent or its own."""
 
     def __init__(
-        self, base_url: str, credential: Credential, http: HttpPool | None, patience: Patience
+        self,
+        base_url: str,
+        credential: Credential,
+        http: HttpPool | None,
+        patience: Patience,
+        in_confidence: tuple[str, ...] = (),
     ) -> None:
+        """`in_confidence` are keys that are not shown there, but may be known to a tool."""
         self.base_url = base_url
         self.patience = patience
         self.http = http or HttpPool()
         self._owns_http = http is None
         self.tools = ToolRegistry()
         self._credential = credential
+        self._in_confidence = in_confidence
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_url!r})"
@@ -101,7 +110,8 @@ class _App:
             await self.http.__aexit__(kind, error, traceback)
 
     def _endpoint(self, path: str) -> Endpoint:
-        return Endpoint(f"{self.base_url}{path}", self._credential, self.patience)
+        endpoint = Endpoint(f"{self.base_url}{path}", self._credential, self.patience)
+        return endpoint.keeping(self._in_confidence)
 
 
 class CloudBase(_App):
@@ -111,25 +121,52 @@ class CloudBase(_App):
         self,
         *,
         env: str,
-        api_key: str,
+        api_key: str | None = None,
+        access_token: str | None = None,
+        secret_id: str | None = None,
+        secret_key: str | None = None,
+        token: str | None = None,
         region: str = "ap-shanghai",
         intl: bool = False,
+        language: tencent.Language = "en-US",
         base_url: str | None = None,
+        control_url: str | None = None,
         http: HttpPool | None = None,
         patience: Patience = Patience(),  # noqa: B008 -- a frozen value
     ) -> None:
-        """Name the environment. `base_url`, the part before `/v1`, is for gateways elsewhere;
-        `intl` or a region outside China chooses the international gateway.
+        """Name the environment, and say as whom: with an API key, or with the access token of a
+        user, or with a secret id and its key (and `token` if they are temporary). The secret pair
+        may stand beside one of the others: managing the environment takes it.
 
-        Raises IllegalEnvironment, IllegalBaseUrl or KeyMalformed.
+        `base_url`, the part before `/v1`, is for gateways elsewhere, `control_url` for control
+        planes elsewhere; `intl` or a region outside China chooses the international ones.
+        `language` is that of the control plane's messages.
+
+        Raises IllegalEnvironment, IllegalBaseUrl, KeyMissing, KeysContradict, KeyMalformed or
+        SecretPairIncomplete.
         """
         if not _ENVIRONMENT.fullmatch(env):
             raise errors.IllegalEnvironment(name=errors.scrub(env)[:_SHOWN_LENGTH])
-        domain = "api.intl" if intl or region not in CHINA_REGIONS else "api"
-        gateway = base_url or f"https://{env}.{domain}.tcloudbasegateway.com"
-        url = _checked_url(gateway).removesuffix("/v1")
-        super().__init__(url, Bearer(cleaned(api_key)), http, patience)
+        pair = credentials.secret_pair(secret_id=secret_id, secret_key=secret_key, token=token)
+        credential = credentials.for_gateway(api_key=api_key, access_token=access_token, pair=pair)
+        is_abroad = intl or region not in CHINA_REGIONS
+        gateway = _checked_url(base_url or _gateway_of(env, is_abroad=is_abroad))
+        in_confidence = pair.secrets if pair else ()
+        super().__init__(gateway.removesuffix("/v1"), credential, http, patience, in_confidence)
         self.env = env
+        standard = tencent.INTERNATIONAL if is_abroad else tencent.CHINA
+        endpoint = _control_endpoint(_checked_url(control_url or standard), pair, patience)
+        self._control = (
+            tencent.TencentControlPlane(env, endpoint, self.http, region=region, language=language)
+            if endpoint
+            else None
+        )
+
+    def control_plane(self) -> ControlPlane:
+        """Return the management of the environment; raises SecretPairMissing without the pair."""
+        if self._control is None:
+            raise errors.SecretPairMissing
+        return self._control
 
     def ai(self) -> CloudBaseAi:
         """Return the maker of models."""
@@ -169,6 +206,17 @@ class OpenAICompatible(_App):
     def chat_endpoint(self, group: str) -> Endpoint:
         """Where the chat completions are: the same for every group."""
         return self._endpoint("/chat/completions")
+
+
+def _gateway_of(env: str, *, is_abroad: bool) -> str:
+    domain = "api.intl" if is_abroad else "api"
+    return f"https://{env}.{domain}.tcloudbasegateway.com"
+
+
+def _control_endpoint(url: str, pair: SecretPair | None, patience: Patience) -> Endpoint | None:
+    if pair is None:
+        return None
+    return Endpoint(url, ControlPlaneSignature(pair), patience, control_errors.in_answer)
 
 
 def _checked_url(url: str) -> str:

@@ -1,6 +1,4 @@
-"""Chunks of a streamed answer, and whole answers, to events (OpenAI chat completions)."""
-
-from collections.abc import Iterable
+"""Chunks of a streamed answer to events (OpenAI chat completions)."""
 
 import msgspec
 
@@ -11,18 +9,30 @@ from chat.cloudbase.events import (
     ReasoningDelta,
     StreamEvent,
     TextDelta,
+    ToolCallDelta,
     UsageReported,
 )
-from chat.cloudbase.framing import Frames
-from chat.cloudbase.messages import Completion
+from chat.cloudbase.framing import Frames, payloads
 
 _NOTHING = msgspec.Raw()
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _Call(msgspec.Struct):
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
 
 
 class _Delta(msgspec.Struct):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None  # what newer vLLM and OpenRouter call it
+    tool_calls: list[_Call] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -58,36 +68,36 @@ class _Usage(msgspec.Struct):
     prompt_cache_hit_tokens: int | None = None  # what DeepSeek calls cached_tokens
 
 
-class _AnswerMessage(msgspec.Struct):
-    content: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-
-
-class _AnswerChoice(msgspec.Struct):
-    message: _AnswerMessage
-    finish_reason: str | None = None
-
-
-class _Answer(msgspec.Struct):
-    choices: list[_AnswerChoice]
-    model: str | None = None
-    usage: msgspec.Raw = _NOTHING
-
-
 # Some services write numbers as strings.
 _decode_chunk = msgspec.json.Decoder(_Chunk, strict=False).decode
-_decode_answer = msgspec.json.Decoder(_Answer, strict=False).decode
 _decode_usage = msgspec.json.Decoder(_Usage, strict=False).decode
 
 
-class _Joined:
-    """Events in their order, neighbouring text of one kind joined."""
+class _Apart:
+    """Events in their order, one for each piece."""
 
-    __slots__ = ("_kind", "_parts", "events")
+    __slots__ = ("events",)
 
     def __init__(self) -> None:
         self.events: list[StreamEvent] = []
+
+    def add(self, kind: type[TextDelta] | type[ReasoningDelta], text: str) -> None:
+        self.events.append(kind(text))
+
+    def add_call(self, delta: ToolCallDelta) -> None:
+        self.events.append(delta)
+
+    def flush(self) -> None:
+        pass
+
+
+class _Joined(_Apart):
+    """Events in their order, neighbouring text of one kind joined, and pieces of one call."""
+
+    __slots__ = ("_kind", "_parts")
+
+    def __init__(self) -> None:
+        super().__init__()
         self._kind: type[TextDelta] | type[ReasoningDelta] = TextDelta
         self._parts: list[str] = []
 
@@ -97,10 +107,43 @@ class _Joined:
             self._kind = kind
         self._parts.append(text)
 
+    def add_call(self, delta: ToolCallDelta) -> None:
+        self.flush()
+        before = self.events[-1] if self.events else None
+        if isinstance(before, ToolCallDelta) and before.index == delta.index:
+            self.events[-1] = before + delta
+        else:
+            self.events.append(delta)
+
     def flush(self) -> None:
         if self._parts:
             self.events.append(self._kind("".join(self._parts)))
             self._parts.clear()
+
+
+class _CallIndex:
+    """Which call of an answer a piece belongs to, also where a service leaves the index out."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, int] = {}
+        self._latest = 0
+
+    def of(self, call: _Call, position: int, *, is_alone: bool) -> int:
+        """The index of a piece at `position` of its chunk's list.
+
+        Without an index, an id nobody has seen begins a call; without either, the piece belongs
+        to the latest call if it is alone, else its place in the list says.
+        """
+        if call.index is not None:
+            index = call.index
+        elif call.id:
+            index = self._by_id.get(call.id, len(self._by_id))
+        else:
+            index = self._latest if is_alone else position
+        if call.id:
+            self._by_id[call.id] = index
+        self._latest = index
+        return index
 
 
 class ChunkReader:
@@ -110,12 +153,17 @@ class ChunkReader:
     the trouble, or `is_done` says that nothing more is to come.
     """
 
-    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
-        """`secrets` are the keys to keep out of an error."""
+    def __init__(self, secrets: tuple[str, ...] = (), *, joins: bool = True) -> None:
+        """`secrets` are the keys to keep out of an error; `joins` makes neighbouring pieces of
+        one read one event."""
         self.failure: errors.CloudBaseError | None = None
         self.is_done = False
+        self.frames: list[bytes] = []
+        """The whole events of the last read, as they were sent."""
         self._frames = Frames()
         self._secrets = secrets
+        self._joins = joins
+        self._call_index = _CallIndex()
         self._model_is_known = False
         self._finish_reason: str | None = None
         self._raw_usage = _NOTHING
@@ -127,9 +175,9 @@ class ChunkReader:
         return self._finish_reason is not None
 
     def feed(self, data: bytes) -> list[StreamEvent]:
-        """Take the bytes of one read; return all events in them, neighbouring text joined."""
-        payloads, is_too_long = self._frames.feed(data)
-        events = self._events(payloads)
+        """Take the bytes of one read; return all events in them."""
+        self.frames, is_too_long = self._frames.cut(data)
+        events = self._events(payloads(self.frames))
         if is_too_long and not self._is_over:
             self.failure = errors.ProviderSpokeGarbage("an event of the stream is too long")
         return events
@@ -137,8 +185,9 @@ class ChunkReader:
     def finish(self) -> list[StreamEvent]:
         """Take the end of the stream; return the last events."""
         events: list[StreamEvent] = []
+        self.frames = self._frames.rest()
         if not self._is_over:
-            events = self._events(self._frames.finish())
+            events = self._events(payloads(self.frames))
             if isinstance(self.failure, errors.ProviderSpokeGarbage):
                 half = errors.StreamBroken("the stream ended in the middle of an event")
                 self.failure = None if self.has_finished else half
@@ -150,43 +199,55 @@ class ChunkReader:
     def _is_over(self) -> bool:
         return self.is_done or self.failure is not None
 
-    def _events(self, payloads: list[bytes]) -> list[StreamEvent]:
+    def _events(self, data: list[bytes]) -> list[StreamEvent]:
         """All events of the chunks of one read: the name, the text, the last usage report."""
-        joined = _Joined()
-        for payload in payloads:
+        collected = _Joined() if self._joins else _Apart()
+        for payload in data:
             chunk = self._chunk(payload)
             if chunk is None:
                 break
-            self._take(chunk, joined)
+            self._take(chunk, collected)
             if self._is_refusal(chunk, payload):
                 break
-        joined.flush()
-        self._report_usage(joined.events)
+        collected.flush()
+        self._report_usage(collected.events)
         if self.is_done:
-            joined.events += self._ending()
-        return joined.events
+            collected.events += self._ending()
+        return collected.events
 
-    def _take(self, chunk: _Chunk, joined: _Joined) -> None:
+    def _take(self, chunk: _Chunk, collected: _Apart) -> None:
         if not self._model_is_known and chunk.model:
             self._model_is_known = True
-            joined.events.append(ModelNamed(chunk.model))
+            collected.events.append(ModelNamed(chunk.model))
         if chunk.usage is not _NOTHING:
             self._raw_usage = chunk.usage
+            if not self._joins:
+                self._report_usage(collected.events)
         for choice in chunk.choices or ():
             # Any other index is a second answer to the same question: nobody asked for one.
             if not choice.index:
-                self._take_choice(choice, joined)
+                self._take_choice(choice, collected)
 
-    def _take_choice(self, choice: _Choice, joined: _Joined) -> None:
+    def _take_choice(self, choice: _Choice, collected: _Apart) -> None:
         delta = choice.delta
         if delta is not None:
             thought = delta.reasoning_content or delta.reasoning
             if thought:
-                joined.add(ReasoningDelta, thought)
+                collected.add(ReasoningDelta, thought)
             if delta.content:
-                joined.add(TextDelta, delta.content)
+                collected.add(TextDelta, delta.content)
+            if delta.tool_calls:
+                self._take_calls(delta.tool_calls, collected)
         if choice.finish_reason:
             self._finish_reason = choice.finish_reason
+
+    def _take_calls(self, calls: list[_Call], collected: _Apart) -> None:
+        for position, call in enumerate(calls):
+            index = self._call_index.of(call, position, is_alone=len(calls) == 1)
+            said = call.function or _Function()
+            collected.add_call(
+                ToolCallDelta(index, call.id or "", said.name or "", said.arguments or "")
+            )
 
     def _chunk(self, payload: bytes) -> _Chunk | None:
         """The chunk in an event's data; None when the stream is over, whatever ended it."""
@@ -210,7 +271,8 @@ class ChunkReader:
         return self.failure is not None
 
     def _report_usage(self, events: list[StreamEvent]) -> None:
-        """Some services repeat their report on every chunk: only the last of a read is decoded."""
+        """Some services repeat their report on every chunk: joined, only the last of a read is
+        decoded."""
         raw, self._raw_usage = self._raw_usage, _NOTHING
         usage = usage_from(raw) if raw is not _NOTHING else None
         if usage is not None and usage != self._usage:
@@ -245,27 +307,4 @@ def usage_from(raw: bytes | msgspec.Raw) -> UsageReported | None:
         total_tokens=usage.total_tokens or prompt + completion,
         cached_tokens=usage.prompt_cache_hit_tokens if cached is None else cached,
         reasoning_tokens=completion_details.reasoning_tokens,
-    )
-
-
-def completion_from(
-    body: bytes, secrets: Iterable[str] = ()
-) -> Completion | errors.ProviderSpokeGarbage:
-    """Return the whole answer in a body, or that it is none.
-
-    Whoever calls has looked for an error before, and raises what is returned.
-    """
-    try:
-        answer = _decode_answer(body)
-        choice = answer.choices[0]
-    except (msgspec.DecodeError, UnicodeDecodeError, IndexError) as error:
-        return errors.ProviderSpokeGarbage(str(error), secrets=secrets)
-    message = choice.message
-    return Completion(
-        text=message.content or "",
-        reasoning=message.reasoning_content or message.reasoning or "",
-        finish_reason=choice.finish_reason or None,
-        model=answer.model or None,
-        usage=usage_from(answer.usage) if answer.usage is not _NOTHING else None,
-        raw=refusals.parsed(body) or {},
     )

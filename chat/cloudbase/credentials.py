@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from chat.cloudbase import errors
+from chat.cloudbase.signing import GatewaySignature, SecretPair
 
 _KEY = re.compile(r"[!-~]*")
 
@@ -39,9 +40,42 @@ class Bearer:
         return {"authorization": f"Bearer {self.token}"} if self.token else {}
 
 
+def for_gateway(
+    *, api_key: str | None, access_token: str | None, pair: SecretPair | None
+) -> Credential:
+    """Return the one credential for the data plane; a key goes before a secret pair.
+
+    Raises KeyMissing, KeysContradict or KeyMalformed.
+    """
+    if api_key and access_token:
+        raise errors.KeysContradict
+    key = cleaned(api_key or access_token or "")
+    if key:
+        return Bearer(key)
+    if pair is None:
+        raise errors.KeyMissing
+    return GatewaySignature(pair)
+
+
+def secret_pair(
+    *, secret_id: str | None, secret_key: str | None, token: str | None
+) -> SecretPair | None:
+    """Return the secret pair if one was given; raises SecretPairIncomplete or KeyMalformed."""
+    if not (secret_id or secret_key or token):
+        return None
+    if not (secret_id and secret_key):
+        raise errors.SecretPairIncomplete
+    return SecretPair(cleaned(secret_id), cleaned(secret_key), cleaned(token or ""))
+
+
 def cleaned(key: str) -> str:
     """Return a key without the white space that pasting adds; raises KeyMalformed."""
     key = key.strip()
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise errors.KeyMalformed
     return key
+
+
+def is_key(text: str) -> bool:
+    """Whether this may be a key: visible ASCII, as it has to stand in a header."""
+    return bool(_KEY.fullmatch(text))

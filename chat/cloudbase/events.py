@@ -25,17 +25,56 @@ class ReasoningDelta:
 
 
 @dataclass(frozen=True, slots=True)
-class UsageReported:
-    """Tokens of this request so far, as counted by the service; a later report replaces this one.
+class ToolCallDelta:
+    """More of a call that the model makes of a tool.
 
-    None means that the service did not say.
+    `index` says of which call of the answer. A filled `id` or `name` replaces an earlier one;
+    `arguments`, a piece of JSON text, is added to what came before.
     """
 
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+    def __add__(self, later: "ToolCallDelta") -> "ToolCallDelta":
+        """The two as one."""
+        return ToolCallDelta(
+            self.index,
+            later.id or self.id,
+            later.name or self.name,
+            self.arguments + later.arguments,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens; of several requests the sum. None means that no service said."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """The sum; what one of them does not say counts 0."""
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.total_tokens + other.total_tokens,
+            _sum(self.cached_tokens, other.cached_tokens),
+            _sum(self.reasoning_tokens, other.reasoning_tokens),
+        )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one + (other or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported(Usage):
+    """Tokens of this request so far, as the service counts them; a later report replaces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +84,4 @@ class Finished:
     reason: str
 
 
-StreamEvent = ModelNamed | TextDelta | ReasoningDelta | UsageReported | Finished
+StreamEvent = ModelNamed | TextDelta | ReasoningDelta | ToolCallDelta | UsageReported | Finished

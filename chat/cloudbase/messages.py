@@ -1,14 +1,41 @@
 """What we ask a model (OpenAI chat completions, request body) and what a whole answer holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Required, TypedDict, cast
 
-import msgspec
-
-from chat.cloudbase.events import UsageReported
+from chat.cloudbase.encoding import encoded
+from chat.cloudbase.events import Usage
 
 Role = Literal["system", "user", "assistant", "tool"]
+
+
+class CalledFunction(TypedDict):
+    """What a tool call asks for; `arguments` is JSON text."""
+
+    name: str
+    arguments: str
+
+
+class ToolCall(TypedDict):
+    """One call that a model makes of a tool, as it stands in an assistant's message."""
+
+    id: str
+    type: str
+    function: CalledFunction
+
+
+class ChatMessage(TypedDict, total=False):
+    """One message of a conversation as plain JSON-able members (OpenAI chat completions).
+
+    Members that are not named here pass through as they are.
+    """
+
+    role: Required[str]
+    content: str | Sequence[Mapping[str, Any]] | None
+    tool_calls: Sequence[ToolCall]
+    tool_call_id: str
+    reasoning_content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +50,26 @@ class Message:
     tool_calls: Sequence[Mapping[str, Any]] = ()
     tool_call_id: str | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> ChatMessage:
         """The message as it is sent; what is not set is absent."""
         message: dict[str, Any] = {"role": self.role, "content": self.content}
         if self.tool_calls:
             message["tool_calls"] = self.tool_calls
         if self.tool_call_id is not None:
             message["tool_call_id"] = self.tool_call_id
-        return message
+        return cast("ChatMessage", message)
+
+
+AnyMessage = Message | ChatMessage | Mapping[str, Any]
+"""How a caller may write a message."""
+
+
+def as_dicts(messages: Iterable[AnyMessage]) -> list[ChatMessage]:
+    """Return a new list of the messages, each as a dict of its own."""
+    return [
+        message.as_dict() if isinstance(message, Message) else cast("ChatMessage", dict(message))
+        for message in messages
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +81,7 @@ class ChatRequest:
     """
 
     model: str
-    messages: Sequence[Message]
+    messages: Sequence[AnyMessage]
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def body(self, *, stream: bool) -> bytes:
@@ -52,23 +91,33 @@ class ChatRequest:
             parameters.setdefault("stream_options", {"include_usage": True})
         if parameters.get("stream_options", ...) is None:
             del parameters["stream_options"]
-        return msgspec.json.encode(
+        return encoded(
             {
                 **parameters,
                 "model": self.model,
-                "messages": [message.as_dict() for message in self.messages],
+                "messages": as_dicts(self.messages),
                 "stream": stream,
             }
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
-    """A whole answer; `raw` is the body as it came, unknown members included."""
+class Answer:
+    """One answer of a model. `message` is the assistant's message to send back if the
+    conversation goes on; `text` and `reasoning` are "" and `tool_calls` is () where it has none.
+    """
 
     text: str
     reasoning: str
+    tool_calls: tuple[ToolCall, ...]
     finish_reason: str | None
     model: str | None
-    usage: UsageReported | None
-    raw: Mapping[str, Any]
+    usage: Usage | None
+    message: ChatMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Completion(Answer):
+    """A whole answer; `message` is as it was received, and `raw` the body, with every member."""
+
+    raw: dict[str, Any]

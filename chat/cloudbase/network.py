@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import httpx
+import yarl
 from httpx_aiohttp import AiohttpTransport
 
 from chat.cloudbase import errors
@@ -33,6 +34,18 @@ def open_transport(max_connections: int) -> AiohttpTransport:
 def _ssl_context() -> ssl.SSLContext:
     """Reading the authorities' certificates takes some ten milliseconds: once a process."""
     return httpx.create_ssl_context()
+
+
+def as_written(url: str) -> str:
+    """Return an address as aiohttp will write it, which unquotes what needs no quoting.
+
+    A signature covers path and query, so whoever signs must see them the way they are sent. An
+    impossible address is returned as it is: httpx will refuse it.
+    """
+    try:
+        return str(yarl.URL(url))
+    except ValueError:
+        return url
 
 
 class _HeldContent:
@@ -66,6 +79,7 @@ class _HeldResponse(aiohttp.ClientResponse):
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
         transport, closed = connection.transport, connection.protocol.closed
         await super().start(connection)
+        self.reason = None  # httpx logs it, and a service may repeat the key there
         if closed is not None:
             closed.add_done_callback(self._notice_the_end)
         if transport is not None:

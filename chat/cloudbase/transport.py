@@ -1,40 +1,35 @@
-"""The one HTTP client: connections, time limits, retries; HTTP trouble becomes an error of ours.
+"""The one HTTP client: connections, time limits, tries; HTTP trouble becomes an error of ours.
 
 No error raised here has a cause or a context: the libraries' exceptions hold the request, and with
 it the key. Nor is a body, which may repeat the key, in a frame that raises: helpers return errors.
-What was said is in `detail`, scrubbed.
+A cancellation loses its traceback for the same reason. What was said is in `detail`, scrubbed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import http.cookiejar
-import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import Final, Protocol, Self, TypeVar
 from urllib.parse import urlencode
 
 import httpx
 
-from chat.cloudbase import errors, network, refusals
+from chat.cloudbase import bodies, errors, network, refusals, retries
 from chat.cloudbase.credentials import Credential
 
-MOST_READS: Final = 1000
-"""Reads a second of all streams together; beyond 50 streams each gets fewer, larger ones."""
+MOST_READS: Final = 750
+"""Reads a second of all streams together; beyond 37 streams each gets fewer, larger ones."""
 PACE: Final = 0.05
 """Seconds between two reads of a stream: twenty a second are enough for the eye."""
 
-ERROR_BODY_LIMIT: Final = 64 * 1024
-ANSWER_LIMIT: Final = 16 * 1024 * 1024
-"""Bytes we read of a refusal, and of a whole answer."""
-
-_TRIES: Final = 3
-_LONGEST_WAIT: Final = 8.0
 _IDENTITY: Final = {"accept-encoding": "identity"}
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +49,34 @@ class Patience:
     """For the usage report and `[DONE]`, once the model has said why it stopped."""
 
 
+class FindsErrors(Protocol):
+    """How a service says that something is wrong."""
+
+    def __call__(
+        self, status: int, body: bytes, headers: Mapping[str, str], *, secrets: Iterable[str]
+    ) -> errors.CloudBaseError | None:
+        """Return what is wrong with an answer of any status, None if it is a success."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to post, and as whom."""
+    """Where to post, as whom, and how the service there words its errors."""
 
     url: str
     credential: Credential
     patience: Patience = Patience()
+    find_error: FindsErrors = refusals.in_answer
+    in_confidence: tuple[str, ...] = field(default=(), repr=False)
+    """Secrets of others that a request holds."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must not appear in an error."""
-        return self.credential.secrets
+        return (*self.credential.secrets, *self.in_confidence)
+
+    def keeping(self, secrets: tuple[str, ...]) -> Endpoint:
+        """The endpoint for a request that holds these secrets."""
+        return replace(self, in_confidence=secrets)
 
     def at(self, path: str) -> Endpoint:
         """The endpoint at a path below this one, its segments escaped already."""
@@ -77,7 +88,7 @@ class Call:
     """One request: its method, the query without what is None, and the body, JSON in UTF-8."""
 
     method: str = "POST"
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     query: Mapping[str, str | int | bool | None] = field(default_factory=dict)
     accept: str = "application/json"
     is_repeatable: bool = True
@@ -141,73 +152,84 @@ class HttpPool:
 
         Raises CloudBaseError for everything else, an error inside an HTTP 200 included.
         """
-        async with self._answer(endpoint, call) as response:
-            answer = await _json_of(response, endpoint)
-        if isinstance(answer, errors.CloudBaseError):
-            raise answer
-        return answer
+        return await self._tried(endpoint, call, bodies.whole_answer)
 
     @asynccontextmanager
     async def stream(
-        self, endpoint: Endpoint, body: bytes, *, pace: float = PACE
+        self,
+        endpoint: Endpoint,
+        body: bytes,
+        *,
+        pace: float = PACE,
+        is_repeatable: bool = True,
     ) -> AsyncGenerator[Reads, None]:
         """Post JSON; give the reads of an event stream, at most one in `pace` seconds.
 
-        Leaving the context closes the connection. Raises CloudBaseError if there is no stream.
+        `is_repeatable` is that of `Call`. Leaving the context closes the connection. Raises
+        CloudBaseError if there is no stream.
         """
-        call = Call(body=body, accept="text/event-stream")
-        async with self._answer(endpoint, call) as response:
-            if not _is_event_stream(response):
-                raise await _refusal(response, endpoint)
-            async with aclosing(_pieces(response)) as pieces:
-                self._streams += 1
-                try:
-                    yield Reads(pieces, endpoint, lambda: max(pace, self._streams / MOST_READS))
-                finally:
-                    self._streams -= 1
-
-    @asynccontextmanager
-    async def _answer(self, endpoint: Endpoint, call: Call) -> AsyncGenerator[httpx.Response, None]:
-        """Give the successful answer whose body is still to be read, after as many tries as help.
-
-        Nothing is repeated once the first byte of a successful answer was there.
-        """
-        response = await self._opened(endpoint, call)
+        call = Call(body=body, accept="text/event-stream", is_repeatable=is_repeatable)
+        response = await self._tried(endpoint, call, bodies.event_stream)
+        self._streams += 1
         try:
-            yield response
+            async with aclosing(bodies.pieces(response)) as pieces:
+                yield Reads(pieces, endpoint, lambda: max(pace, self._streams / MOST_READS))
         finally:
-            await _close(response)
+            self._streams -= 1
+            await bodies.close(response)
 
-    async def _opened(self, endpoint: Endpoint, call: Call) -> httpx.Response:
+    async def _tried(
+        self,
+        endpoint: Endpoint,
+        call: Call,
+        take: Callable[[httpx.Response, Endpoint], Awaitable[T | errors.CloudBaseError]],
+    ) -> T:
+        """Send as often as helps, and return what `take` makes of the answer.
+
+        `take` closes the answer or returns it; what it returns is never asked for again.
+        """
         number = 1
         while True:
-            answer = await self._try(endpoint, call)
-            if isinstance(answer, httpx.Response):
-                return answer
+            outcome = await self._try(endpoint, call, take)
+            if not isinstance(outcome, errors.CloudBaseError):
+                return outcome
             number += 1
-            wait = _wait_before(number, answer, self._backoff, call.is_repeatable)
+            wait = retries.wait_before(
+                number, outcome, backoff=self._backoff, is_repeatable=call.is_repeatable
+            )
             if wait is None:
-                raise answer
+                raise outcome
             await asyncio.sleep(wait)
 
-    async def _try(self, endpoint: Endpoint, call: Call) -> httpx.Response | errors.CloudBaseError:
-        """Send once; return the successful answer, its body unread, or what went wrong."""
+    async def _try(
+        self,
+        endpoint: Endpoint,
+        call: Call,
+        take: Callable[[httpx.Response, Endpoint], Awaitable[T | errors.CloudBaseError]],
+    ) -> T | errors.CloudBaseError:
+        """Send once. A cancellation leaves without the libraries' frames, which hold headers."""
+        try:
+            return await self._outcome(endpoint, call, take)
+        except asyncio.CancelledError as cancelled:
+            raise cancelled.with_traceback(None) from None
+
+    async def _outcome(
+        self,
+        endpoint: Endpoint,
+        call: Call,
+        take: Callable[[httpx.Response, Endpoint], Awaitable[T | errors.CloudBaseError]],
+    ) -> T | errors.CloudBaseError:
         try:
             response = await self._send(endpoint, call)
         except network.TROUBLE as error:
             return network.before_answer(error, endpoint.secrets)
-        if response.is_success:
-            return response
-        try:
-            return await _refusal(response, endpoint)
-        finally:
-            await _close(response)
+        return await take(response, endpoint)
 
     async def _send(self, endpoint: Endpoint, call: Call) -> httpx.Response:
         if self._client is None:
             raise RuntimeError("The HttpPool is not open: use it in `async with`.")
         patience = endpoint.patience
-        url = call.url(endpoint.url)
+        url = network.as_written(call.url(endpoint.url))
         request = self._client.build_request(
             call.method,
             url,
@@ -250,10 +272,13 @@ class Reads:
         if not self._is_first:
             await asyncio.sleep(_until_next_step(self._pace()))
         self._is_first = False
+        seconds = self._endpoint.patience.idle if within is None else within
         try:
-            return await _next(self._pieces, within or self._endpoint.patience.idle)
+            return await bodies.next_piece(self._pieces, seconds)
         except network.TROUBLE as error:
             failure = network.inside_answer(error, self._endpoint.secrets)
+        except asyncio.CancelledError as cancelled:
+            raise cancelled.with_traceback(None) from None
         raise failure
 
 
@@ -274,83 +299,3 @@ def _headers(credential: Credential, url: str, call: Call) -> httpx.Headers:
 
 def _spelt(value: str | int | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _is_event_stream(response: httpx.Response) -> bool:
-    kind: str = response.headers.get("content-type", "")
-    return kind.lower().startswith("text/event-stream")
-
-
-def _pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
-    return cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
-
-
-async def _next(pieces: AsyncIterator[bytes], seconds: float) -> bytes:
-    """Return the next piece, b"" if there is none; raise TimeoutError after so many seconds."""
-    async with asyncio.timeout(seconds):
-        return await anext(pieces, b"")
-
-
-async def _close(response: httpx.Response) -> None:
-    """Close the connection; that it was broken already is no news."""
-    with suppress(*network.TROUBLE):
-        await response.aclose()
-
-
-async def _whole(
-    response: httpx.Response, limit: int, endpoint: Endpoint
-) -> tuple[bytes, errors.CloudBaseError | None]:
-    """Read a body; return it, and what went wrong. A refusal is cut at the limit."""
-    body = bytearray()
-    try:
-        async with aclosing(_pieces(response)) as pieces:
-            while piece := await _next(pieces, endpoint.patience.idle):
-                body += piece
-                if len(body) > limit:
-                    break
-    except network.TROUBLE as error:
-        if response.is_success or not body:
-            return b"", network.inside_answer(error, endpoint.secrets)
-        # Of a refusal, half an explanation is better than none.
-    if len(body) > limit and response.is_success:
-        return b"", errors.ProviderSpokeGarbage("the answer is too long")
-    return bytes(body[:limit]), None
-
-
-async def _refusal(response: httpx.Response, endpoint: Endpoint) -> errors.CloudBaseError:
-    body, failure = await _whole(response, ERROR_BODY_LIMIT, endpoint)
-    return failure or _error_in(response, body, endpoint)
-
-
-async def _json_of(response: httpx.Response, endpoint: Endpoint) -> bytes | errors.CloudBaseError:
-    body, failure = await _whole(response, ANSWER_LIMIT, endpoint)
-    if failure is not None:
-        return failure
-    if not body:
-        return body
-    said = refusals.parsed(body)
-    is_answer = said is not None and not refusals.holds_error(said)
-    return body if is_answer else _error_in(response, body, endpoint)
-
-
-def _error_in(response: httpx.Response, body: bytes, endpoint: Endpoint) -> errors.CloudBaseError:
-    return refusals.from_response(
-        response.status_code, body, response.headers, secrets=endpoint.secrets
-    )
-
-
-def _wait_before(
-    number: int, failure: errors.CloudBaseError, backoff: float, is_repeatable: bool
-) -> float | None:
-    """Seconds to wait before try `number`; None if there should be none.
-
-    Repeated is what surely has not begun to cost anything: no connection, or turned away busy.
-    """
-    did_nothing = isinstance(failure, errors.ProviderUnreachable | errors.TooManyAtOnce)
-    may_repeat = did_nothing or (is_repeatable and failure.status in (502, 503, 504))
-    if number > _TRIES or not may_repeat:
-        return None
-    if failure.retry_after is not None:
-        return failure.retry_after if failure.retry_after <= _LONGEST_WAIT else None
-    jitter = random.uniform(0.5, 1.0)  # noqa: S311 -- no secret
-    return jitter * backoff * 2.0 ** (number - 2)

@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 
 from chat.cloudbase import ChatRequest, Message, OpenAICompatible, Patience
+from tests.fakes.environment import CloudBaseEnvironment
 from tests.fakes.model_server import ModelServer
 
 QUICK = Patience(connect=1, first_byte=1, idle=0.5, after_finish=0.2)
@@ -19,6 +20,12 @@ def question():
 @pytest_asyncio.fixture
 async def server():
     async with ModelServer() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def environment():
+    async with CloudBaseEnvironment() as running:
         yield running
 
 

@@ -1,8 +1,17 @@
+import re
+from dataclasses import replace
+from typing import Any
+
+import httpx
 import pytest
 
+from chat import cloudbase
 from chat.cloudbase import CloudBase, HttpPool, OpenAICompatible, errors
+from chat.cloudbase.transport import Call
+from tests.fakes.environment_state import SECRET_ID, SECRET_KEY
 
 HOST = ".tcloudbasegateway.com"
+PAIR: dict[str, Any] = {"secret_id": "AKID1", "secret_key": "secret-1", "token": "sts-1"}
 
 
 @pytest.mark.parametrize(
@@ -20,6 +29,82 @@ def test_an_environment_has_its_gateway(options, base_url):
     app = CloudBase(env="env-demo", api_key="k", **options)
     assert app.base_url == base_url
     assert app.chat_endpoint("cloudbase").url == f"{base_url}/v1/ai/cloudbase/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("options", "host"),
+    [
+        ({}, "tcb.tencentcloudapi.com"),
+        ({"region": "ap-singapore"}, "tcb.intl.tencentcloudapi.com"),
+        ({"intl": True}, "tcb.intl.tencentcloudapi.com"),
+        ({"control_url": "http://127.0.0.1:9"}, "127.0.0.1:9"),
+    ],
+)
+async def test_an_environment_has_its_control_plane(options, host):
+    seen = []
+
+    def answer(request):
+        seen.append(request)
+        return httpx.Response(200, json={"Response": {"AIModels": None, "RequestId": "r1"}})
+
+    async with HttpPool(transport=httpx.MockTransport(answer)) as pool:
+        app = CloudBase(env="env-demo", api_key="k", **PAIR, **options, http=pool)
+        await app.control_plane().describe_ai_models()
+    assert (seen[0].headers["host"], seen[0].url.path) == (host, "/")
+
+
+def test_managing_an_environment_takes_a_secret_pair():
+    with pytest.raises(errors.SecretPairMissing):
+        CloudBase(env="env-demo", api_key="k").control_plane()
+    app = CloudBase(env="env-demo", **PAIR)
+    assert app.control_plane() is app.control_plane()  # what it learnt is kept
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ({}, errors.KeyMissing),
+        ({"api_key": "k", "access_token": "t"}, errors.KeysContradict),
+        ({"secret_id": "AKID1"}, errors.SecretPairIncomplete),
+        ({"api_key": "k", "token": "sts-1"}, errors.SecretPairIncomplete),
+        ({"api_key": "k", "control_url": "tcb"}, errors.IllegalBaseUrl),
+    ],
+)
+def test_who_calls_must_be_clear(given, kind):
+    with pytest.raises(kind):
+        CloudBase(env="env-demo", **given)
+
+
+async def test_a_secret_pair_without_a_key_signs_the_calls_of_models(server, question):
+    async with CloudBase(env="env-demo", **PAIR, base_url=server.gateway_url) as app:
+        await app.ai().create_model("cloudbase").complete(question)
+    sent = server.requests[0].headers
+    assert re.fullmatch(
+        r"TC3-HMAC-SHA256 Credential=AKID1/[0-9-]{10}/tcb/tc3_request, "
+        r"SignedHeaders=content-type;host, Signature=[0-9a-f]{64}, Timestamp=\d+, Token=sts-1",
+        sent["Authorization"],
+    )
+    assert server.gateway_url.endswith(sent["Host"])
+
+
+async def test_the_gateway_takes_the_signature_of_every_kind_of_call(environment, question):
+    async with CloudBase(
+        env="env-demo",
+        secret_id=SECRET_ID,
+        secret_key=SECRET_KEY,
+        base_url=environment.gateway_url,
+    ) as app:
+        asked = replace(question, model="deepseek-v4-flash")
+        assert (await app.ai().create_model("cloudbase").complete(asked)).text
+        listing = Call(method="GET", query={"pageNumber": 1, "name": "a b/é"})
+        await app.http.call(app.bots_endpoint().at("bots"), listing)
+    assert [call.error for call in environment.data_calls] == [None, None]
+
+
+def test_an_app_shows_no_secret():
+    app = CloudBase(env="env-demo", api_key="key-1", **PAIR)
+    shown = repr((app, app.ai(), app.control_plane(), app.chat_endpoint("cloudbase")))
+    assert not [secret for secret in ("key-1", *PAIR.values()) if secret in shown]
 
 
 @pytest.mark.parametrize("env", ["", "Env", "a" * 41, "a.b", "a/../b", "a\n", "环境"])
@@ -81,14 +166,20 @@ async def test_a_lent_pool_stays_open(server, question):
 
 async def test_both_ways_in_reach_their_path_with_their_key(server, question):
     async with HttpPool() as pool:
-        cloudbase = CloudBase(
+        environment = CloudBase(
             env="env-demo", api_key="key-1", base_url=server.gateway_url, http=pool
         )
         endpoint = OpenAICompatible(base_url=server.base_url, http=pool)
-        for app in (cloudbase, endpoint):
+        for app in (environment, endpoint):
             await app.ai().create_model("hunyuan-exp").complete(question)
     first, second = server.requests
     assert first.path == "/v1/ai/hunyuan-exp/chat/completions"
     assert first.headers["Authorization"] == "Bearer key-1"
     assert second.path == "/v1/chat/completions"
     assert "Authorization" not in second.headers
+
+
+def test_everything_the_client_offers_can_be_imported_from_it():
+    assert [name for name in cloudbase.__all__ if not hasattr(cloudbase, name)] == []
+    assert set(cloudbase._AT_FIRST_USE) < set(cloudbase.__all__)
+    assert not hasattr(cloudbase, "nothing_of_that_name")

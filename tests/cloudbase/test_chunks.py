@@ -5,12 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.cloudbase import Completion, errors
-from chat.cloudbase.chunks import ChunkReader, completion_from, usage_from
+from chat.cloudbase.answers import AnswerBuilder, completion_from
+from chat.cloudbase.chunks import ChunkReader, usage_from
 from chat.cloudbase.events import (
     Finished,
     ModelNamed,
     ReasoningDelta,
     TextDelta,
+    ToolCallDelta,
+    Usage,
     UsageReported,
 )
 from tests.cloudbase.test_framing import split
@@ -30,9 +33,9 @@ def stopped(reason="stop", **members):
     return frame(choices=[{"index": 0, "delta": {}, "finish_reason": reason}], **members)
 
 
-def read(*pieces):
+def read(*pieces, **options):
     """All events of a stream that arrives in these pieces, and what ended it."""
-    reader = ChunkReader()
+    reader = ChunkReader(**options)
     events = []
     for piece in pieces:
         if not (reader.is_done or reader.failure):
@@ -191,6 +194,159 @@ def test_any_split_of_any_answer_adds_up_to_the_same(texts, ending, places):
     assert events[-1] == Finished("stop")
 
 
+def piece(name=None, arguments=None, **members):
+    """A piece of a call; what is not given is absent."""
+    said = {"name": name, "arguments": arguments}
+    return {**members, "function": {key: text for key, text in said.items() if text is not None}}
+
+
+def called(*pieces, **members):
+    """A chunk with pieces of calls."""
+    return frame(choices=[{"index": 0, "delta": {"tool_calls": pieces, **members}}])
+
+
+def answer_in(*pieces):
+    events, _ = read(*pieces)
+    built = AnswerBuilder()
+    built.add(events)
+    return built.answer
+
+
+def calls_in(*pieces):
+    return [
+        (call["id"], call["function"]["name"], call["function"]["arguments"])
+        for call in answer_in(*pieces).tool_calls
+    ]
+
+
+END = stopped("tool_calls") + DONE
+SUN = ("a", "sun", '{"x":1}')
+RAIN = ("b", "rain", "{}")
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        called(piece(index=0, id="a", name="sun", arguments='{"x":1}')),
+        called(piece(index=0, id="a", name="sun", arguments=""), role="assistant", content="")
+        + called(piece(index=0, arguments='{"x"'))
+        + called(piece(index=0, arguments=":1}")),
+        called(piece(index=0, id="a", name="sun"))
+        + called(piece(index=0, id="a", name="sun", arguments='{"x":1}')),
+        called(piece(index=0, id="?", name="?"))
+        + called(piece(index=0, id="a", name="sun", arguments='{"x":1}')),
+        called(piece(index=0, id="a", name="sun"))
+        + called(piece(index=0, id="", name="", arguments='{"x":1}')),
+        called(piece(id="a", name="sun", arguments='{"x"')) + called(piece(arguments=":1}")),
+        called(piece(id="a", name="sun", arguments='{"x"'))
+        + called(piece(id="a", arguments=":1}")),
+        called(piece(index=None, id="a", name="sun", arguments='{"x":1}')),
+        called(piece(index="0", id="a", name="sun", arguments='{"x":1}')),
+    ],
+)
+def test_the_pieces_of_a_call_add_up(stream):
+    assert calls_in(stream + END) == [SUN]
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        called(
+            piece(index=0, id="a", name="sun", arguments='{"x":1}'),
+            piece(index=1, id="b", name="rain", arguments="{}"),
+        ),
+        called(piece(index=1, id="b", name="rain", arguments="{}"))
+        + called(piece(index=0, id="a", name="sun", arguments='{"x":1}')),
+        called(piece(index=0, id="a", name="sun"), piece(index=1, id="b", name="rain"))
+        + called(piece(index=1, arguments="{"), piece(index=0, arguments='{"x":'))
+        + called(piece(index=0, arguments="1}"))
+        + called(piece(index=1, arguments="}")),
+        called(piece(id="a", name="sun", arguments='{"x":1}'))
+        + called(piece(id="b", name="rain"))
+        + called(piece(arguments="{}")),
+        called(piece(id="a", name="sun"), piece(id="b", name="rain"))
+        + called(piece(arguments='{"x":1}'), piece(arguments="{}")),
+        called(piece(name="sun", arguments='{"x":1}'), piece(name="rain", arguments="{}")),
+    ],
+)
+def test_calls_are_told_apart_by_their_index_or_what_stands_in_for_it(stream):
+    found = calls_in(stream + END)
+    assert [call[1:] for call in found] == [SUN[1:], RAIN[1:]]
+    assert [call[0] for call in found] in (["a", "b"], ["", ""])
+
+
+def test_pieces_of_one_call_in_one_read_are_joined_in_their_place():
+    stream = (
+        said("Let me ")
+        + said("see.")
+        + called(piece(index=0, id="a", name="sun", arguments="{"))
+        + called(piece(index=0, arguments="}"))
+        + called(piece(index=1, id="b", name="rain"))
+    )
+    assert read(stream + END)[0] == [
+        TextDelta("Let me see."),
+        ToolCallDelta(0, "a", "sun", "{}"),
+        ToolCallDelta(1, "b", "rain", ""),
+        Finished("tool_calls"),
+    ]
+
+
+def test_pieces_are_left_apart_if_that_is_wanted():
+    usage = {"prompt_tokens": 1, "completion_tokens": 1}
+    stream = said("a", usage=usage) + said("b", usage=usage) + stopped() + DONE
+    assert read(stream, joins=False)[0] == [
+        UsageReported(1, 1, 2),
+        TextDelta("a"),
+        TextDelta("b"),
+        Finished("stop"),
+    ]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(st.characters(codec="utf-8"), min_size=1).map(said),
+            st.builds(
+                lambda index, text: called(piece(index=index, arguments=text)),
+                st.integers(0, 2),
+                st.text(st.characters(codec="utf-8")),
+            ),
+        ),
+        max_size=6,
+    ),
+    st.lists(st.integers(0, 100_000), max_size=6),
+)
+def test_any_split_gives_the_same_pieces_and_the_same_calls(chunks, places):
+    stream = "".join([*chunks, END]).encode()
+    whole, pieces = read(stream, joins=False), read(*split(stream, places), joins=False)
+    assert pieces == whole
+    assert answer_in(*split(stream, places)) == answer_in(stream)
+
+
+def test_thoughts_stay_out_of_the_message_unless_they_led_to_a_call():
+    thought = frame(choices=[{"delta": {"reasoning_content": "Hm."}}])
+    plain = answer_in(thought + said("a") + stopped() + DONE)
+    assert (plain.reasoning, plain.message) == ("Hm.", {"role": "assistant", "content": "a"})
+    calling = answer_in(thought + called(piece(index=0, id="a", name="sun")) + END)
+    assert calling.message["reasoning_content"] == "Hm."
+
+
+def test_of_each_number_of_a_report_the_last_that_is_not_0_counts():
+    def report(prompt, completion):
+        return frame(usage={"prompt_tokens": prompt, "completion_tokens": completion})
+
+    built = AnswerBuilder()
+    for stream in (report(9, 1), report(0, 3), report(0, 0)):
+        built.add(read(stream)[0])
+    assert built.usage == UsageReported(9, 3, 3)
+
+
+def test_usage_adds_up_and_what_nobody_said_stays_unknown():
+    assert Usage(1, 2, 3) + UsageReported(4, 5, 9) == Usage(5, 7, 12)
+    assert Usage() + Usage(1, 1, 2, cached_tokens=3) == Usage(1, 1, 2, cached_tokens=3)
+    assert Usage(reasoning_tokens=1) + Usage(reasoning_tokens=2) == Usage(reasoning_tokens=3)
+
+
 def test_a_whole_answer_keeps_what_nobody_knows():
     body = {
         "model": "m",
@@ -207,6 +363,24 @@ def test_a_whole_answer_keeps_what_nobody_knows():
     assert isinstance(answer, Completion)
     assert (answer.text, answer.reasoning, answer.finish_reason) == ("Seven.", "hm", "stop")
     assert (answer.model, answer.usage, answer.raw) == ("m", UsageReported(9, 2, 11), body)
+    assert answer.message == {"role": "assistant", **body["choices"][0]["message"]}
+
+
+def test_the_calls_of_a_whole_answer_may_lack_whatever_they_like():
+    calls = [
+        {"id": "a", "type": "function", "function": {"name": "sun", "arguments": '{"x":1}'}},
+        {"index": 1, "function": {"name": "rain"}},
+        {"id": None, "function": None},
+    ]
+    body = {"choices": [{"message": {"content": None, "tool_calls": calls}}]}
+    answer = completion_from(json.dumps(body).encode())
+    assert isinstance(answer, Completion)
+    assert answer.tool_calls == (
+        calls[0],
+        {"id": "", "type": "function", "function": {"name": "rain", "arguments": ""}},
+        {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
+    )
+    assert answer.message["tool_calls"] == calls
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"choices": []}', b'{"choices": [{}]}', b"<html>"])

@@ -3,8 +3,10 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from chat.cloudbase import errors, refusals
+from chat.cloudbase import control_errors, errors, refusals
 
 
 def gateway(code, message="no"):
@@ -35,6 +37,23 @@ def openai(message="no", **members):
         (429, "EXCEED_TOKEN_QUOTA_LIMIT", errors.QuotaExhausted),
         (429, "EXCEED_CONCURRENT_REQUEST_LIMIT", errors.TooManyAtOnce),
         (500, "SYS_ERR", errors.ProviderFailed),
+        (400, "AGENT_INVALID_PARAM", errors.AgentParameterRefused),
+        (200, "AGENT_INVALID_PARAM", errors.AgentParameterRefused),
+        (404, "AGENT_GET_INFO_ERROR", errors.AgentLookupFailed),
+        (500, "AGENT_REQUEST_LLM_ERROR", errors.AgentModelFailed),
+        (500, "AGENT_REQUEST_KNOWLEDGE_ERROR", errors.AgentKnowledgeFailed),
+        (500, "AGENT_SERVER_ERR", errors.AgentFailed),
+        (401, "MISSING_CREDENTIALS", errors.KeyRefused),
+        (401, "ACCESS_TOKEN_INVALID", errors.KeyRefused),
+        (401, "ACCESS_TOKEN_KID_INVALID", errors.KeyRefused),
+        (401, "AUTHENTICATION_FAILED", errors.KeyRefused),
+        (402, "ENV_SUSPENDED", errors.EnvironmentSuspended),
+        (402, "SERVICE_CHARGE_OVERDUE", errors.EnvironmentSuspended),
+        (403, "ACCESS_DENIED", errors.NotAllowed),
+        (403, "EXCEED_AUTHORITY", errors.NotAllowed),
+        (403, "SERVICE_FORBIDDEN", errors.NotAllowed),
+        (500, "OPERATION_FAILED", errors.ProviderFailed),
+        (500, "RESOURCE_UNAVAILABLE", errors.ProviderFailed),
         (451, "SOMETHING_NEW", errors.ContentBlocked),
         (400, "SOMETHING_NEW", errors.RequestRefused),
         (200, "SOMETHING_NEW", errors.ProviderFailed),
@@ -116,7 +135,197 @@ def test_ids_and_waiting_times_come_from_the_headers():
     headers = {"X-Request-Id": "r1", "X-CloudBase-Request-Id": "r2", "Retry-After": "3"}
     error = refusals.from_response(503, b"", headers)
     assert (error.request_id, error.retry_after) == ("r2", 3.0)
-    assert refusals.from_response(503, b"", {"retry-after": "Wed, 21 Oct"}).retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        ("3", 3.0),
+        (" 0.5 ", 0.5),
+        ("Thu, 09 Oct 2025 08:53:25 GMT", 5.0),
+        ("Thu, 09 Oct 2025 08:53:15 GMT", 0.0),
+        ("", None),
+        ("-3", None),
+        ("nan", None),
+        ("1e9", None),
+        ("soon", None),
+        ("Wed, 21 Oct", None),
+        ("Thu, 09 Oct 99999 08:53:15 GMT", None),
+    ],
+)
+def test_a_service_asks_to_wait_in_seconds_or_until_a_time(retry_after, seconds):
+    headers = {"Retry-After": retry_after}
+    error = refusals.from_response(503, b"", headers, clock=lambda: 1760000000)
+    assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ({"error": "invalid_grant"}, errors.KeyRefused),
+        ({"error": "invalid_client"}, errors.KeyRefused),
+        ({"error": "unauthorized_client"}, errors.NotAllowed),
+        ({"error": "access_denied"}, errors.NotAllowed),
+        ({"error": "temporarily_unavailable"}, errors.ProviderBusy),
+        ({"error": "server_error"}, errors.ProviderFailed),
+        ({"error": "invalid_request"}, errors.RequestRefused),
+    ],
+)
+def test_what_sign_in_says_is_understood(said, kind):
+    said |= {"error_code": 4001, "error_description": "in words"}
+    error = refusals.from_response(400, json.dumps(said).encode(), {})
+    assert (type(error), error.detail) == (kind, "in words")
+
+
+@pytest.mark.parametrize("name", ["finish_reason", "finish_reasion"])
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [("content_filter", errors.ContentBlocked), ("error", errors.ProviderFailed)],
+)
+def test_a_frame_that_ends_badly_is_an_error(name, reason, kind):
+    frame = {"record_id": "r", "type": "text", "content": "", name: reason}
+    assert refusals.holds_error(frame)
+    assert type(refusals.from_frame(frame)) is kind
+    assert not refusals.holds_error(frame | {name: "stop"})
+
+
+def test_in_a_chat_the_choice_says_how_a_frame_ends():
+    frame = {"choices": [{"delta": {}, "finish_reason": "content_filter"}]}
+    assert type(refusals.from_frame(frame)) is errors.ContentBlocked
+
+
+def test_the_code_of_a_frame_goes_before_its_ending():
+    frame = {"finish_reason": "error", "error": {"code": "EXCEED_TOKEN_QUOTA_LIMIT"}}
+    assert type(refusals.from_frame(frame)) is errors.QuotaExhausted
+
+
+# ── the control plane ───────────────────────────────────────────────────────────────────────
+
+
+def control(code, message="no"):
+    said = {"Error": {"Code": code, "Message": message}, "RequestId": "req-7"}
+    return control_errors.in_answer(200, json.dumps({"Response": said}).encode(), {})
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("AuthFailure", errors.SecretPairRefused),
+        ("AuthFailure.SecretIdNotFound", errors.SecretPairRefused),
+        ("AuthFailure.SignatureFailure", errors.SecretPairRefused),
+        ("AuthFailure.TokenFailure", errors.SecretPairRefused),
+        ("AuthFailure.SignatureExpire", errors.ClockSkewed),
+        ("AuthFailure.UnauthorizedOperation", errors.ControlNotAuthorized),
+        ("UnauthorizedOperation.SomethingNew", errors.ControlNotAuthorized),
+        ("OperationDenied", errors.ControlNotAuthorized),
+        ("OperationDenied.FreePackageDenied", errors.PlanTooSmall),
+        ("OperationDenied.ResourceFrozen", errors.EnvironmentFrozen),
+        ("ResourceUnavailable.ResourceOverdue", errors.EnvironmentFrozen),
+        ("ResourceUnavailable.ResourceExist", errors.GroupExists),
+        ("FailedOperation.PackageUnsupported", errors.PlanTooSmall),
+        ("FailedOperation.ThirdServiceError", errors.ControlPlaneFailed),
+        ("InvalidParameter", errors.ControlParameterRefused),
+        ("InvalidParameter.MissingParameter", errors.ControlParameterRefused),
+        ("InvalidParameter.EnvId", errors.EnvironmentNotFound),
+        ("InvalidParameter.Action", errors.ActionUnknown),
+        ("InvalidParameterValue", errors.ControlParameterRefused),
+        ("MissingParameter.Param", errors.ControlParameterRefused),
+        ("UnknownParameter", errors.ControlParameterRefused),
+        ("ResourceNotFound.EnvNotExist", errors.EnvironmentNotFound),
+        ("ResourceNotFound.ResourceNotExist", errors.ResourceNotFound),
+        ("LimitExceeded", errors.LimitReached),
+        ("LimitExceeded.Concurrent", errors.ControlPlaneBusy),
+        ("LimitExceeded.Request", errors.ControlPlaneBusy),
+        ("RequestLimitExceeded.UinLimitExceeded", errors.ControlPlaneBusy),
+        ("InternalError.SystemFail", errors.ControlPlaneFailed),
+        ("InternalError.Timeout", errors.ControlPlaneFailed),
+        ("ResourceInUse", errors.GroupExists),
+        ("InvalidAction", errors.ActionUnknown),
+        ("UnsupportedOperation", errors.ActionUnknown),
+        ("SomethingNew.AltogetherNew", errors.ControlPlaneError),
+        ("", errors.ControlPlaneError),
+    ],
+)
+def test_the_longest_known_beginning_of_a_control_code_decides(code, kind):
+    error = control(code)
+    assert type(error) is kind
+    assert (error.detail, error.request_id, error.service_code) == ("no", "req-7", code)
+    assert error.stage == "preflight"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "当前套餐不支持该操作,请升级套餐",
+        "仅标准版及以上支持",
+        "Please upgrade your plan to the standard edition",
+        "the current package does not support custom models",
+    ],
+)
+def test_too_small_a_plan_is_recognised_by_its_words(message):
+    for code in ("OperationDenied", "FailedOperation", "UnsupportedOperation", "LimitExceeded"):
+        assert type(control(code, message)) is errors.PlanTooSmall
+    for code in ("InvalidParameter", "InternalError", "LimitExceeded.Concurrent"):
+        assert type(control(code, message)) is not errors.PlanTooSmall
+
+
+# ── whatever is said ────────────────────────────────────────────────────────────────────────
+
+member_names = st.sampled_from(
+    [
+        *("code", "message", "requestId", "error", "type", "error_description", "finish_reason"),
+        *("choices", "toolCallId", "n_ctx", "Response", "Error", "Code", "Message", "RequestId"),
+    ]
+) | st.text(max_size=5)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(member_names, inner, max_size=4),
+    max_leaves=10,
+)
+bodies = st.binary(max_size=60) | json_values.map(json.dumps).map(str.encode)
+headers = st.dictionaries(
+    st.sampled_from(["Retry-After", "content-type", "X-Request-Id", "Date"]), st.text(max_size=30)
+)
+
+
+@given(status=st.integers(100, 599), body=bodies, headers=headers)
+def test_whatever_a_service_says_is_an_error_of_ours(status, body, headers):
+    error = refusals.from_response(status, body, headers, secrets=["key-1"])
+    assert isinstance(error, errors.CloudBaseError)
+    json.dumps(error.as_dict())
+    assert str(error)
+
+
+@given(status=st.integers(100, 599), body=bodies, headers=headers)
+def test_whatever_answers_is_an_answer_or_an_error(status, body, headers):
+    for in_answer in (refusals.in_answer, control_errors.in_answer):
+        found = in_answer(status, body, headers, secrets=["key-1"])
+        assert isinstance(found, errors.CloudBaseError | None)
+        assert found or 200 <= status < 300
+        assert str(found)
+
+
+@given(st.dictionaries(member_names, json_values, max_size=5))
+def test_whatever_a_frame_says_is_an_error_of_ours(frame):
+    assert isinstance(refusals.from_frame(frame), errors.CloudBaseError)
+    assert refusals.holds_error(frame) in (True, False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 60_000,
+        b'{"a":' * 10_000,
+        b'{"code": ' + b"9" * 5000 + b"}",
+        openai(f"maximum context length is {'9' * 5000}"),
+        b'{"error": {"message": "\\ud800"}}',
+    ],
+    ids=["lists", "objects", "number", "limit", "surrogate"],
+)
+def test_what_was_made_to_break_readers_breaks_none(body):
+    for status in (200, 400):
+        assert refusals.from_response(status, body, {})
+        control_errors.in_answer(status, body, {})
 
 
 @pytest.mark.parametrize("said", [{"code": "NORMAL"}, {"code": ""}, {"code": None}, {"error": {}}])

@@ -6,17 +6,17 @@ from httpx_sse import EventSource
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.cloudbase.framing import FRAME_LIMIT, Frames
+from chat.cloudbase.framing import FRAME_LIMIT, EventDecoder, Frames, payloads
 
 
 def cut(pieces):
     frames = Frames()
     found = []
     for piece in pieces:
-        payloads, is_too_long = frames.feed(piece)
+        events, is_too_long = frames.cut(piece)
         assert not is_too_long
-        found += payloads
-    return found + frames.finish()
+        found += payloads(events)
+    return found + payloads(frames.rest())
 
 
 def split(data, places):
@@ -57,8 +57,8 @@ def test_only_one_space_is_taken_from_the_front():
 
 def test_an_event_is_there_as_soon_as_its_blank_line_is():
     frames = Frames()
-    assert frames.feed(b"data: a\r\r") == ([b"a"], False)
-    assert frames.feed(b"\ndata: b\n\n") == ([b"b"], False)
+    assert frames.cut(b"data: a\r\r") == ([b"data: a"], False)
+    assert frames.cut(b"\ndata: b\n\n") == ([b"data: b"], False)
 
 
 def test_separators_of_unicode_do_not_end_a_line():
@@ -71,8 +71,8 @@ def test_an_endless_event_is_noticed_after_what_came_before(size):
     stream = b"data: a\n\ndata: " + b"x" * (FRAME_LIMIT + 1)
     found = []
     for start in range(0, len(stream), size):
-        payloads, is_too_long = frames.feed(stream[start : start + size])
-        found += payloads
+        events, is_too_long = frames.cut(stream[start : start + size])
+        found += payloads(events)
     assert is_too_long
     assert found == [b"a"]
 
@@ -81,15 +81,31 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"))
 LINES = st.one_of(
     st.builds("data: {}".format, WORDS),
     st.builds("data:{}".format, WORDS),
-    st.sampled_from([": comment", "event: x", "id: 1", "data", "unknown: y", "", ""]),
+    st.sampled_from(
+        [": comment", "event: x", "id: 1", "id: 2", "id: \0", "id", "retry: 10", "retry: soon"]
+    ),
+    st.sampled_from(["data", "unknown: y", "", ""]),
 )
 STREAMS = st.lists(st.tuples(LINES, st.sampled_from(["\n", "\r\n", "\r"])), max_size=12)
 
 
 @given(STREAMS, st.lists(st.integers(0, 10_000), max_size=8))
 def test_any_split_of_any_stream_gives_what_the_library_finds_in_the_whole(lines, places):
+    stream, expected = with_what_the_library_finds(lines)
+    assert [data.decode() for data in cut(split(stream, places))] == [sse.data for sse in expected]
+
+
+@given(STREAMS, st.lists(st.integers(0, 10_000), max_size=8))
+def test_any_split_of_any_stream_gives_the_events_of_the_library(lines, places):
+    stream, expected = with_what_the_library_finds(lines)
+    frames, decoder = Frames(), EventDecoder()
+    whole = [frame for piece in split(stream, places) for frame in frames.cut(piece)[0]]
+    found = [event for frame in whole if (event := decoder.decode(frame))]
+    assert [repr(event) for event in found] == [repr(event) for event in expected]
+
+
+def with_what_the_library_finds(lines):
     # Each event ends in a blank line here: what is left without one, the library drops.
     stream = ("".join(line + ending for line, ending in lines) + "\n\n").encode()
     response = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=stream)
-    expected = [sse.data for sse in EventSource(response).iter_sse() if sse.data]
-    assert [data.decode() for data in cut(split(stream, places))] == expected
+    return stream, [sse for sse in EventSource(response).iter_sse() if sse.data]

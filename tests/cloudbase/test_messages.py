@@ -1,6 +1,9 @@
 import json
 
-from chat.cloudbase import ChatRequest, Message
+import pytest
+
+from chat.cloudbase import ChatRequest, Message, errors
+from chat.cloudbase.messages import as_dicts
 
 USER = Message("user", "hi")
 
@@ -58,3 +61,24 @@ def test_messages_of_tools_and_parts_are_sent_as_they_are():
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "content": "42", "tool_call_id": "c1"},
     ]
+
+
+def test_plain_messages_pass_through_with_members_nobody_knows():
+    plain = {"role": "user", "content": "hi", "name": "ann"}
+    assert body(plain, USER)["messages"] == [plain, {"role": "user", "content": "hi"}]
+
+
+def test_the_messages_of_a_caller_become_a_list_of_our_own():
+    said = [USER]
+    ours = as_dicts(said)
+    ours.append({"role": "assistant", "content": "a"})
+    assert said == [USER]
+    assert ours[0] == {"role": "user", "content": "hi"}
+
+
+@pytest.mark.parametrize("content", ["half \ud83d", object(), {"deep": [float, 1]}])
+def test_what_json_cannot_hold_is_refused_before_anything_is_sent(content):
+    with pytest.raises(errors.RequestUnwritable) as caught:
+        body({"role": "user", "content": content})
+    assert caught.value.fixable_by == "user"
+    assert caught.value.__context__ is None

@@ -1,130 +1,278 @@
-"""A canary for a key: whatever fails, it is in nothing that can be read afterwards."""
+"""A canary for a key: whatever call fails, however it fails, it is in nothing that can be read."""
 
 import asyncio
+import gc
 import logging
-import traceback
+import re
+import socket
+import warnings
+from contextlib import asynccontextmanager
 
 import pytest
 
-from chat.cloudbase import CloudBase, HttpPool, OpenAICompatible, errors
-from tests.cloudbase.conftest import QUICK, gathered
-from tests.fakes.model_server import Script
+from chat.cloudbase import (
+    CloudBase,
+    GroupSecret,
+    HttpPool,
+    OpenAICompatible,
+    Patience,
+    control_plane,
+    errors,
+)
+from chat.cloudbase.transport import Call
+from tests.cloudbase import secret_calls
+from tests.cloudbase.secret_calls import (
+    API_KEY,
+    CHAT_CALLS,
+    CONTROL_CALLS,
+    GATEWAY_CALLS,
+    GROUP_KEY,
+    PAIR,
+)
+from tests.cloudbase.telling import CANARY, everything_in
+from tests.fakes.telltale import Failure, Telltale
 
-CANARY = "canary-5f0e2b77c1"  # like no vendor's key, so that its shape gives nothing away
+HURRIED = Patience(connect=0.5, first_byte=0.3, idle=0.2, after_finish=0.1)
+CALLER_WAITS = 1.5
+"""Seconds; then the caller gives up, as on a picture, for which the client waits for minutes."""
 
+GIVEN = re.compile(r" +(_|event) = (ServerSentEvent|AgentChunk)\(")
+"""A local variable with an item of a raw stream."""
 
-def echo_frame(text):
-    return f'data: {{"code": "X", "message": "{text}"}}\n\n'
-
-
+PADDING = "x" * 300
+STREAM = "text/event-stream"
 FAILURES = {
-    "401 json": Script(status=401, body='{"error": {"message": "bad {authorization}"}}'),
-    "401 text": Script(status=401, body="bad {authorization}", content_type="text/plain"),
-    "403 html": Script(status=403, body="<title>bad {authorization}</title>"),
-    "200 code": Script(body='{"code": "X{authorization}", "requestId": "{authorization}"}'),
-    "200 no answer": Script(
-        body='{"choices": [], "note": "{authorization}"}', content_type="application/json"
+    "401 json": Failure("401 No", '{"error": {"message": "bad {echo}", "code": "{echo}"}}'),
+    "401 envelope": Failure("401 No", '{"code": "X{echo}", "message": "", "requestId": "{echo}"}'),
+    "403 html": Failure("403 No", "<title>bad {echo}</title>", "text/html"),
+    "400 text": Failure("400 No", "{echo}", "text/plain"),
+    "400 cut": Failure("400 No", PADDING + "{echo}" * 40, "text/plain"),
+    "400 hanging": Failure("400 No", "{echo}", "text/plain", ending="hang"),
+    "302": Failure("302 There", "{echo}", "text/html", "Location: /{echo}\r\n"),
+    "429": Failure("429 Busy", "{echo}", "text/plain", "Retry-After: {echo}\r\n"),
+    "503": Failure("503 Busy", "{echo}", "text/plain", "X-Request-Id: {echo}\r\n"),
+    "200 code": Failure(body='{"code": "X{echo}", "requestId": "{echo}"}'),
+    "200 error": Failure(body='{"error": {"note": "{echo}"}, "note": "{echo}"}'),
+    "200 Error": Failure(
+        body='{"Response": {"Error": {"Code": "InvalidParameter.{echo}", "Message": "{echo}"},'
+        ' "RequestId": "{echo}"}, "code": "{echo}"}'
     ),
-    "400 cut": Script(status=400, body="x" * 490 + "{authorization}", content_type="text/plain"),
-    "503": Script(status=503, body="{authorization}", headers={"X-Request-Id": CANARY}),
-    "error frame": Script(frames=[echo_frame(f"bad {CANARY}")], finish_reason=None),
-    "garbage": Script(frames=[f"data: {CANARY}\n\n"], finish_reason=None),
-    "reset": Script(ending="reset", finish_reason=None, usage="none"),
-    "truncated": Script(ending="truncated", finish_reason=None, usage="none"),
-    "hang": Script(ending="hang", finish_reason=None, usage="none"),
-    "silence": Script(silence=30),
+    "200 garbage": Failure(body="{echo}"),
+    "200 hanging": Failure(body='{"note": "{echo}', ending="hang"),
+    "200 reset": Failure(body='{"note": "{echo}', ending="reset"),
+    "status line": Failure("401 bad {echo}"),
+    "headers": Failure(
+        "400 No", headers="Set-Cookie: {echo}\r\nWWW-Authenticate: {echo}\r\nX-A: {echo}\r\n"
+    ),
+    "bad header": Failure(headers="{echo} \0 : x\r\n"),
+    "bad coding": Failure(body="{echo}", headers="Content-Encoding: gzip\r\n"),
+    "bad length": Failure(body="{echo}", headers="Content-Length: {echo}\r\n"),
+    "bad chunks": Failure(body="{echo}\r\n", headers="Transfer-Encoding: chunked\r\n"),
+    "long line": Failure(headers="X-A: {echo}" + "x" * 10000 + "\r\n"),
+    "error frame": Failure(body='data: {"code": "X", "message": "{echo}"}\n\n', kind=STREAM),
+    "agent frame": Failure(
+        body='data: {"finish_reason": "error", "error": {"message": {"a": "{echo}"}}}\n\n',
+        kind=STREAM,
+    ),
+    "garbage frame": Failure(body="data: {echo}\n\n", kind=STREAM),
+    "stream ends": Failure(body=": {echo}\n\n", kind=STREAM),
+    "stream hangs": Failure(body=": {echo}\n\n", kind=STREAM, ending="hang"),
+    "stream resets": Failure(body=": {echo}\n\n", kind=STREAM, ending="reset"),
+    "stream truncated": Failure(
+        body="fff\r\ndata: {echo}", kind=STREAM, headers="Transfer-Encoding: chunked\r\n"
+    ),
+    "silence": Failure(protocol="", ending="hang"),
+    "reset": Failure(protocol="", ending="reset"),
+    "nothing": Failure(protocol=""),
+    "wrong protocol": Failure("{echo}", protocol="220"),
 }
 
 
-def everything_in(error):
-    """All that a log, an error page or a collector of crashes could show of an error."""
-    seen = []
-    while error is not None:
-        seen += [repr(error), str(error), repr(error.args), repr(vars(error))]
-        seen += traceback.TracebackException.from_exception(error, capture_locals=True).format()
-        error = error.__cause__ or error.__context__
-    return "\n".join(seen)
+@asynccontextmanager
+async def app_at(url, kind=CloudBase, patience=HURRIED, **keys):
+    """A client, by itself with little patience; both planes are at the address."""
+    where = {"base_url": url}
+    if kind is CloudBase:
+        where |= {"env": "env-demo", "control_url": url}
+    async with (
+        HttpPool(backoff=0.001) as pool,
+        kind(**where, **keys, http=pool, patience=patience) as app,
+    ):
+        app.ai().register_function_tool(secret_calls.look_of(keys))
+        yield app
 
 
-def is_silent(error, caplog):
-    assert isinstance(error, errors.CloudBaseError)
-    assert CANARY not in everything_in(error)
-    assert CANARY not in str(error.as_dict())
-    assert CANARY not in "\n".join(
-        f"{record.getMessage()} {vars(record)}" for record in logged(caplog)
-    )
-    return True
+async def failure_of(call, app, seconds):
+    """What a call raises, None if it does well; after so many seconds the caller gives up."""
+    try:
+        async with asyncio.timeout(seconds):
+            await call(app)
+    except (errors.CloudBaseError, TimeoutError) as error:
+        return error
+    return None
+
+
+async def leaks_of(calls, app, seconds=CALLER_WAITS):
+    """Make all calls at once; return what tells a key, by the name of its call."""
+    failures = await asyncio.gather(*(failure_of(call, app, seconds) for call in calls.values()))
+    leaks = {}
+    for name, failure in zip(calls, failures, strict=True):
+        assert failure is not None, f"{name} did not fail"
+        if places := telling(everything_in(failure)):
+            leaks[name] = places
+    return leaks
+
+
+def telling(text):
+    """The lines that tell a key, or the signature made with it; but not what a stream has given,
+    untouched, to whoever read it."""
+    return [
+        line
+        for line in text.splitlines()
+        if (CANARY in line or is_signature(line)) and not GIVEN.match(line)
+    ]
+
+
+def is_signature(line):
+    _, _, signature = line.partition("Signature=")
+    return signature[:8].isalnum()
 
 
 def logged(caplog):
-    return [record for record in caplog.records if not record.name.startswith("aiohttp.")]
+    """Every record, but the loopback servers' own."""
+    written = logging.Formatter("%(name)s %(message)s")
+    ours = [record for record in caplog.records if not record.name.startswith("aiohttp.server")]
+    return "\n".join(f"{written.format(record)} {vars(record)}" for record in ours)
 
 
 @pytest.fixture
-async def app(server):
+def is_silent(caplog):
+    """Whether nothing was logged or warned of, either."""
+    caplog.set_level(logging.DEBUG)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+
+        def check():
+            gc.collect()  # what is left open warns now
+            return telling(logged(caplog)) == [] == telling("\n".join(map(str, warned)))
+
+        yield check
+
+
+@pytest.mark.parametrize("name", FAILURES)
+async def test_no_failing_call_tells_a_key(name, is_silent):
+    async with Telltale(FAILURES[name]) as telltale:
+        url = telltale.url
+        async with (
+            app_at(url, api_key=API_KEY, **PAIR) as by_key,
+            app_at(url, **PAIR) as by_pair,
+            app_at(url, OpenAICompatible, api_key=API_KEY) as compatible,
+        ):
+            leaks = await asyncio.gather(
+                leaks_of(GATEWAY_CALLS | CONTROL_CALLS, by_key),
+                leaks_of(GATEWAY_CALLS, by_pair),
+                leaks_of(CHAT_CALLS, compatible),
+            )
+    assert not any(leaks)
+    assert all(CANARY.encode() in request for request in telltale.heard)
+    assert len(telltale.heard) >= 2 * len(GATEWAY_CALLS) + len(CONTROL_CALLS)
+    assert is_silent()
+
+
+@pytest.mark.parametrize("name", ["silence", "200 hanging", "stream hangs"])
+async def test_a_caller_who_gives_up_learns_no_key(name, is_silent):
+    # A cancellation has passed through the HTTP libraries, whose variables hold the headers.
     async with (
-        HttpPool(backoff=0.01) as pool,
-        OpenAICompatible(
-            base_url=server.base_url, api_key=CANARY, http=pool, patience=QUICK
-        ) as running,
+        Telltale(FAILURES[name]) as telltale,
+        app_at(telltale.url, patience=Patience(), api_key=API_KEY, **PAIR) as app,
     ):
-        yield running
+        assert await leaks_of(GATEWAY_CALLS | CONTROL_CALLS, app, seconds=0.5) == {}
+    assert telltale.heard
+    assert is_silent()
 
 
-@pytest.mark.parametrize("failure", FAILURES)
-async def test_a_failed_stream_does_not_tell_the_key(failure, server, app, question, caplog):
-    caplog.set_level(logging.DEBUG)
-    server.script = FAILURES[failure]
-    _, error = await gathered(app.ai().create_model("custom-lab"), question)
-    assert server.requests[0].headers["Authorization"].endswith(CANARY)
-    assert is_silent(error, caplog)
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "https://127.0.0.1:{port}"])
+async def test_no_connection_tells_no_key(url, is_silent):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # taken, but nobody listens
+        where = url.format(port=nobody.getsockname()[1])
+        async with app_at(where, api_key=API_KEY, **PAIR) as app, app_at(where, **PAIR) as by_pair:
+            assert await leaks_of(GATEWAY_CALLS | CONTROL_CALLS, app) == {}
+            assert await leaks_of(GATEWAY_CALLS, by_pair) == {}
+    assert is_silent()
 
 
-@pytest.mark.parametrize("failure", [name for name, script in FAILURES.items() if script.refuses])
-async def test_a_failed_call_does_not_tell_the_key(failure, server, app, question, caplog):
-    caplog.set_level(logging.DEBUG)
-    server.script = FAILURES[failure]
-    with pytest.raises(errors.CloudBaseError) as caught:
-        await app.ai().create_model("custom-lab").complete(question)
-    assert is_silent(caught.value, caplog)
-
-
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:1/v1", "http://nowhere.invalid/v1", "https://127.0.0.1:1/v1"]
-)
-async def test_no_connection_does_not_tell_the_key(url, question, caplog):
-    caplog.set_level(logging.DEBUG)
-    async with (
-        HttpPool(backoff=0.01) as pool,
-        OpenAICompatible(base_url=url, api_key=CANARY, http=pool, patience=QUICK) as app,
-    ):
-        _, error = await gathered(app.ai().create_model("custom-lab"), question)
-    assert is_silent(error, caplog)
-
-
-async def test_another_protocol_does_not_tell_the_key(question, caplog):
-    # aiohttp's exception for this one holds the headers of the request.
-    caplog.set_level(logging.DEBUG)
+async def test_a_server_without_tls_is_told_no_key(is_silent):
+    heard = []
 
     async def greet(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
+        heard.append(await reader.read(10000))
         writer.write(b"220 mail.example ESMTP\r\n")
         writer.close()
 
-    listener = await asyncio.start_server(greet, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/v1"
-    async with OpenAICompatible(base_url=url, api_key=CANARY, patience=QUICK) as app:
-        _, error = await gathered(app.ai().create_model("custom-lab"), question)
-    listener.close()
-    await listener.wait_closed()
-    assert is_silent(error, caplog)
+    async with await asyncio.start_server(greet, "127.0.0.1", 0, backlog=1000) as listener:
+        url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        async with app_at(url, api_key=API_KEY, **PAIR) as app:
+            assert await leaks_of(GATEWAY_CALLS | CONTROL_CALLS, app) == {}
+    assert heard
+    assert CANARY.encode() not in b"".join(heard)
+    assert is_silent()
 
 
-def test_nothing_that_holds_the_key_shows_it():
-    app = CloudBase(env="env-demo", api_key=CANARY)
-    model = app.ai().create_model("cloudbase")
-    for holder in (app, app.ai(), model, app.chat_endpoint("cloudbase")):
-        assert CANARY not in repr(holder)
+async def test_what_a_tool_raises_tells_the_model_no_key():
+    async with (
+        Telltale(FAILURES["503"]) as telltale,
+        app_at(telltale.url, api_key=API_KEY, **PAIR) as app,
+    ):
+        await failure_of(CHAT_CALLS["ChatModel.generate_text, next step"], app, CALLER_WAITS)
+    told = [request.partition(b"\r\n\r\n")[2] for request in telltale.heard]
+    assert b'"role":"tool"' in told[-1]
+    assert not any(API_KEY.encode() in body for body in told)
+
+
+def test_every_public_call_is_made_to_fail():
+    made = {name.partition(",")[0] for name in GATEWAY_CALLS | CONTROL_CALLS}
+    assert made == set(secret_calls.public_calls())
+    assert secret_calls.public_actions() == {f"ControlPlane.{name}" for name in actions()}
+
+
+def actions():
+    return {name.partition(",")[0].removeprefix("ControlPlane.") for name in CONTROL_CALLS}
+
+
+async def test_nothing_that_holds_a_key_shows_it():
+    async with (
+        app_at("http://127.0.0.1:1", api_key=API_KEY, **PAIR) as by_key,
+        app_at("http://127.0.0.1:1", **PAIR) as by_pair,
+    ):
+        held = [*secret_calls.holders(by_key), *secret_calls.holders(by_pair), GROUP_KEY]
+    held += [control_plane.ApiKey(key_id="key-1", api_key=API_KEY), Call(body=API_KEY.encode())]
+    assert telling("\n".join(f"{holder!r} {holder!s}" for holder in held)) == []
+
+
+@pytest.mark.parametrize("wrong", [{"api_key": f"{API_KEY}é"}, {"access_token": API_KEY}])
+def test_a_refused_key_is_not_repeated(wrong):
+    # The locals of the traceback are left out: whoever gives a key holds it.
+    with pytest.raises(errors.RequestError) as refused:
+        CloudBase(**{"env": "env-demo", "api_key": API_KEY} | wrong)
+    error = refused.value
+    assert telling(f"{error!r} {error} {vars(error)} {error.as_dict()} {error.__context__!r}") == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"remark": "\ud800"},
+        {"remark": object()},
+        {"secret": GroupSecret(api_key=f"{CANARY}\ud800")},
+    ],
+)
+async def test_what_cannot_be_written_as_json_tells_no_key(wrong):
+    async with app_at("http://127.0.0.1:1", api_key=API_KEY, **PAIR) as app:
+        with pytest.raises(errors.RequestError) as refused:
+            await app.control_plane().update_ai_model("custom-a", **{"secret": GROUP_KEY} | wrong)
+    # Without the first frame, which is ours and holds what we made it of.
+    assert telling(everything_in(refused.value.with_traceback(refused.tb.tb_next))) == []
 
 
 def test_a_key_in_the_wrong_field_is_not_repeated():

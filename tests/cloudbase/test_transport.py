@@ -4,11 +4,14 @@ import asyncio
 import gzip
 import time
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 
 import httpx
 import pytest
 
 from chat.cloudbase import HttpPool, OpenAICompatible, errors
+from chat.cloudbase.credentials import Bearer
+from chat.cloudbase.transport import Call, Endpoint
 from tests.cloudbase.conftest import QUICK, gathered, text_of
 from tests.fakes.model_server import Script, refusal
 
@@ -206,6 +209,50 @@ async def test_a_wish_to_wait_is_granted(question):
         started = time.monotonic()
         await model.complete(question)
     assert time.monotonic() - started >= 0.2
+
+
+@pytest.mark.parametrize(("seconds", "requests_made"), [(-60, 2), (3600, 1)])
+async def test_a_time_to_wait_for_is_awaited_or_too_far_off(seconds, requests_made, question):
+    moment = formatdate(time.time() + seconds, usegmt=True)
+    first = httpx.Response(429, json=BUSY, headers={"retry-after": moment})
+    good = httpx.Response(200, headers=SSE, content=STREAM)
+    async with answering(first, good) as (model, requests):
+        await gathered(model, question)
+    assert len(requests) == requests_made
+
+
+async def test_a_wish_to_wait_is_no_reason_to_try_again(question):
+    first = httpx.Response(500, headers={"retry-after": "0"})
+    async with answering(first) as (model, requests):
+        with pytest.raises(errors.ProviderFailed):
+            await model.complete(question)
+    assert len(requests) == 1
+
+
+async def test_turned_away_with_a_good_status_is_tried_again(question):
+    good = httpx.Response(200, json=GOOD)
+    async with answering(httpx.Response(200, json=BUSY), good) as (model, requests):
+        assert (await model.complete(question)).text == "yes"
+    assert len(requests) == 2
+    stream = httpx.Response(200, headers=SSE, content=STREAM)
+    async with answering(httpx.Response(200, json=BUSY), stream) as (model, requests):
+        events, _ = await gathered(model, question)
+    assert (text_of(events), len(requests)) == ("yes", 2)
+
+
+async def test_what_must_not_be_done_twice_is_done_once_when_nobody_knows():
+    answers = [httpx.ConnectError("refused"), httpx.Response(503)]
+
+    def answer(_):
+        following = answers.pop(0)
+        if isinstance(following, Exception):
+            raise following
+        return following
+
+    async with HttpPool(transport=httpx.MockTransport(answer), backoff=0.01) as pool:
+        with pytest.raises(errors.ProviderBusy):
+            await pool.call(Endpoint("http://model/v1", Bearer("key-1")), Call(is_repeatable=False))
+    assert answers == []
 
 
 async def test_nothing_is_tried_again_after_the_first_byte(server, asked):

@@ -17,7 +17,8 @@ is ended.
 
 What it says is a `Script`; see its members. `server.script` is what every answer follows,
 `server.once(Script(...), ...)` queues scripts for the next requests, one each ("refuse, then
-succeed"). `server.say = [...]` and `server.tell(delay=0.02, usage="each")` change the script.
+succeed"; "call a tool, then answer": `server.once(calling(("get_weather", {"city": "Beijing"})))`).
+`server.say = [...]` and `server.tell(delay=0.02, usage="each")` change the script.
 
 Waiting in mid-sentence: `server.pause()` makes every answer stop before its next piece until
 `server.resume()`; `Script(pause_after=2)` does it by itself after two pieces. `resume()` lets
@@ -39,7 +40,6 @@ Also `GET …/models`, with `server.models`.
 import argparse
 import asyncio
 import json
-import sys
 import threading
 import time
 from collections import deque
@@ -50,8 +50,11 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from tests.fakes import threads
+
 Usage = Literal["extra", "last", "each", "none"]
 Ending = Literal["done", "close", "reset", "truncated", "hang"]
+ToolOrder = Literal["cloudbase", "openai", "no_role", "no_index"]
 
 
 @dataclass
@@ -59,11 +62,18 @@ class Script:
     """One answer.
 
     A `status` other than 200, or a `body`, refuses; "{authorization}" in the body is replaced by
-    the header as it was received. Otherwise the answer is `think`, then `say`, each piece a chunk.
+    the header as it was received. Otherwise the answer is `think`, then `say`, each piece a chunk,
+    then `tool_calls`, each in several chunks.
     """
 
     say: Sequence[str] = ("Hello", " there")
     think: Sequence[str] = ()
+    tool_calls: Sequence[tuple[str, dict[str, Any] | str]] = ()
+    """Name and arguments of each call, arguments as they are or as text; the ids are call_1, …"""
+    tool_order: ToolOrder = "cloudbase"
+    """How a stream tells the calls. `cloudbase`: the role with the first call, the reason to finish
+    with the last piece. `openai`: the role alone first, the reason alone last. `no_role`: as
+    `cloudbase`, but nobody says the role. `no_index`: as `cloudbase`, without the indexes."""
     model: str | None = None
     """The model that answers; None for the one that was asked."""
     delay: float = 0.0
@@ -101,6 +111,12 @@ def refusal(
     """Return a script that refuses as the CloudBase gateway does."""
     body = {"code": code, "message": message, "requestId": "req-1"}
     return Script(status=status, body=body, headers=headers or {})
+
+
+def calling(*calls: tuple[str, dict[str, Any] | str], **members: Any) -> Script:
+    """Return a script that calls tools and says nothing, the way the CloudBase gateway does."""
+    told = {"say": (), "finish_reason": "tool_calls", "usage": "last"} | members
+    return Script(tool_calls=calls, **told)
 
 
 @dataclass
@@ -258,6 +274,8 @@ class ModelServer:
         message: dict[str, Any] = {"role": "assistant", "content": "".join(script.say)}
         if script.think:
             message["reasoning_content"] = "".join(script.think)
+        if script.tool_calls:
+            message["tool_calls"] = [_call(number, *call) for number, call in _numbered(script)]
         choice = {"index": 0, "message": message, "finish_reason": script.finish_reason}
         answer = _envelope(script, seen, "chat.completion") | {"choices": [choice]}
         if script.usage != "none":
@@ -279,22 +297,21 @@ class ModelServer:
 
     async def _chunks(self, script: Script, seen: SeenRequest) -> AsyncIterator[dict[str, Any]]:
         envelope = _envelope(script, seen, "chat.completion.chunk")
+        ends_with_piece = bool(script.tool_calls) and script.tool_order != "openai"
+        left = len(_deltas(script))
         async for delta in self._pieces(script, seen):
-            chunk = envelope | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
-            yield chunk | ({"usage": _usage(script, seen)} if script.usage == "each" else {})
-        if script.finish_reason is not None:
-            choice = {"index": 0, "delta": {}, "finish_reason": script.finish_reason}
-            has_usage = script.usage in ("last", "each")
-            chunk = envelope | {"choices": [choice]}
-            yield chunk | ({"usage": _usage(script, seen)} if has_usage else {})
+            left -= 1
+            reason = script.finish_reason if ends_with_piece and not left else None
+            yield envelope | _choice(script, seen, delta, reason)
+        if script.finish_reason is not None and not ends_with_piece:
+            yield envelope | _choice(script, seen, {}, script.finish_reason)
         wants_usage = (seen.body.get("stream_options") or {}).get("include_usage")
         if script.usage == "extra" and wants_usage:
             yield envelope | {"choices": [], "usage": _usage(script, seen)}
 
     async def _pieces(self, script: Script, seen: SeenRequest) -> AsyncIterator[dict[str, Any]]:
         """The deltas, each in its time."""
-        deltas = [{"reasoning_content": piece} for piece in script.think]
-        deltas += [{"content": piece} for piece in script.say]
+        deltas = _deltas(script)
         for number, delta in enumerate(deltas):
             if number == script.pause_after:
                 self._gate.clear()
@@ -304,7 +321,8 @@ class ModelServer:
             if wait:
                 await asyncio.sleep(wait)
             seen.said += 1
-            yield {"role": "assistant", **delta} if number == 0 else delta
+            says_role = number == 0 and script.tool_order != "no_role"
+            yield {"role": "assistant", **delta} if says_role else delta
 
     async def _list_models(self, _: web.Request) -> web.Response:
         data = [{"id": model, "object": "model", "created": 0} for model in self.models]
@@ -333,28 +351,58 @@ class ModelServer:
 @contextmanager
 def running_in_thread(script: Script | None = None) -> Iterator[ModelServer]:
     """Run a server in a thread with a loop of its own; for tests that have none."""
-    started: list[ModelServer] = []
-    ready, ended = threading.Event(), threading.Event()
-
-    async def serve() -> None:
-        async with ModelServer(script) as server:
-            started.append(server)
-            ready.set()
-            await asyncio.to_thread(ended.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
-    thread.start()
-    assert ready.wait(10), "the fake model server did not start"
-    try:
-        yield started[0]
-    finally:
-        ended.set()
-        thread.join(10)
+    with threads.running(ModelServer(script)) as server:
+        yield server
 
 
 def _envelope(script: Script, seen: SeenRequest, kind: str) -> dict[str, Any]:
     model = script.model if script.model is not None else seen.body.get("model")
     return {"id": "chatcmpl-1", "object": kind, "created": 1760000000, "model": model}
+
+
+def _choice(
+    script: Script, seen: SeenRequest, delta: dict[str, Any], reason: str | None
+) -> dict[str, Any]:
+    members: dict[str, Any] = {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+    if script.usage == "each" or (script.usage == "last" and reason is not None):
+        members["usage"] = _usage(script, seen)
+    return members
+
+
+def _deltas(script: Script) -> list[dict[str, Any]]:
+    """The pieces of an answer in their order."""
+    deltas: list[dict[str, Any]] = [{"reasoning_content": piece} for piece in script.think]
+    deltas += [{"content": piece} for piece in script.say]
+    if script.tool_calls and script.tool_order == "openai" and not deltas:
+        deltas.append({"content": ""})
+    for number, call in _numbered(script):
+        pieces = _call_pieces(number, *call, script)
+        opening = {} if deltas else {"content": ""}
+        deltas.append(opening | {"tool_calls": [next(pieces)]})
+        deltas += [{"tool_calls": [piece]} for piece in pieces]
+    return deltas
+
+
+def _numbered(script: Script) -> Iterator[tuple[int, tuple[str, dict[str, Any] | str]]]:
+    return enumerate(script.tool_calls, start=1)
+
+
+def _call(number: int, name: str, arguments: dict[str, Any] | str) -> dict[str, Any]:
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    function = {"name": name, "arguments": text}
+    return {"id": f"call_{number}", "type": "function", "function": function}
+
+
+def _call_pieces(
+    number: int, name: str, arguments: dict[str, Any] | str, script: Script
+) -> Iterator[dict[str, Any]]:
+    """The call without its arguments, then these in pieces of eight characters."""
+    call = _call(number, name, arguments)
+    index = {} if script.tool_order == "no_index" else {"index": number - 1}
+    text: str = call["function"]["arguments"]
+    yield index | call | {"function": {"name": name, "arguments": ""}}
+    for start in range(0, len(text), 8):
+        yield index | {"function": {"arguments": text[start : start + 8]}}
 
 
 def _usage(script: Script, seen: SeenRequest) -> dict[str, Any]:
@@ -404,14 +452,6 @@ async def _end(script: Script, request: web.Request, response: web.StreamRespons
             await asyncio.Event().wait()
 
 
-async def _serve(port: int, script: Script) -> None:
-    async with ModelServer(script, port=port) as server:
-        urls = {name: getattr(server, name) for name in ("base_url", "gateway_url", "control_url")}
-        sys.stdout.write(json.dumps(urls) + "\n")
-        sys.stdout.flush()
-        await asyncio.Event().wait()
-
-
 def main() -> None:
     """Serve until ended."""
     parser = argparse.ArgumentParser(description="A model service that says what it is told.")
@@ -419,7 +459,8 @@ def main() -> None:
     parser.add_argument("--script", type=json.loads, default={})
     options = parser.parse_args()
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(options.port, Script(**options.script)))
+        server = ModelServer(Script(**options.script), port=options.port)
+        asyncio.run(threads.serve_for_ever(server, ["base_url", "gateway_url", "control_url"]))
 
 
 if __name__ == "__main__":

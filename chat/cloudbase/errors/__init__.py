@@ -7,11 +7,22 @@ CloudBaseError
 │   │   ├── GroupNameIsBareCustom, GroupNameHasIllegalRest
 │   │   └── GroupNameIsVendor, GroupNameIsModel, GroupNameUnknown
 │   ├── IllegalEnvironment, IllegalBaseUrl
-│   └── KeyMalformed
+│   ├── IllegalImageInput
+│   │   ├── ImageParameterMissing, ImageParameterUnknown, ImageParameterWrongType
+│   │   ├── ImageParameterTooLong, ImageParameterOutOfRange, ImageCountNotOne, ImagesTooMany
+│   │   ├── ImageSizeMalformed, ImageSideOutOfRange, ImageAreaTooLarge
+│   │   ├── ImageParameterNotForModel, ImageParameterNotForVersion
+│   │   └── ImageSwitchMalformed, ImageModelOfOtherKind
+│   ├── IllegalBotRequest
+│   │   └── BotIdIllegal, PageTooSmall, PageTooLarge
+│   ├── StepsIllegal, ToolIllegal, RequestUnwritable
+│   ├── KeyMissing, KeyMalformed, KeysContradict
+│   └── SecretPairMissing, SecretPairIncomplete
 ├── CallError (call)                   the service answered, and refused or failed
 │   ├── RequestRefused                 400 and whatever has no line of its own
 │   │   ├── ContextTooLong
 │   │   └── ParameterRefused
+│   │       └── AgentParameterRefused
 │   ├── KeyRefused                     401
 │   │   └── KeyExpired
 │   ├── NotAllowed                     403
@@ -26,21 +37,45 @@ CloudBaseError
 │   │   └── TooManyAtOnce
 │   ├── ContentBlocked                 451
 │   └── ProviderFailed                 5xx
-│       └── ProviderBusy               502, 503, 504
+│       ├── ProviderBusy               502, 503, 504
+│       └── AgentFailed
+│           ├── AgentLookupFailed, AgentModelFailed, AgentKnowledgeFailed
+│           └── SpeechFailed
+├── ControlPlaneError (preflight)      the management interface answered, and refused or failed
+│   ├── SecretPairRefused, ClockSkewed, ControlNotAuthorized
+│   ├── ControlParameterRefused, ActionUnknown
+│   ├── EnvironmentNotFound, ResourceNotFound, GroupExists
+│   ├── PlanTooSmall, LimitReached, EnvironmentFrozen
+│   ├── ControlPlaneFailed
+│   │   └── ControlPlaneBusy
+│   └── ControlPlaneSpokeGarbage
 ├── QuotaError (quota)
 │   ├── QuotaExhausted
 │   └── EnvironmentSuspended           402
+├── ToolFailed (ours)                  a function that the model called could not be run
+│   ├── UnknownTool, ToolArgumentsInvalid
+│   ├── ToolRaised, ToolTimedOut
+│   └── ToolResultUnusable
+├── StreamLeft (ours)                  nobody read the stream to its end
 └── TransportError (transport)         there was no answer, or only a part of one
     ├── ProviderUnreachable            no connection
     ├── ProviderNotTrusted             no TLS, or a certificate of somebody else
     ├── ProviderHungUp                 a connection, closed without an answer
     ├── ProviderTimedOut
+    │   └── SpeechNotReady
     ├── StreamBroken                   the answer stopped in the middle
     └── ProviderSpokeGarbage
 
 Whoever adds a class gives it a `code` and a `user_message`; the registry notices by itself.
 """
 
+from chat.cloudbase.errors.agents import (
+    AgentFailed,
+    AgentKnowledgeFailed,
+    AgentLookupFailed,
+    AgentModelFailed,
+    AgentParameterRefused,
+)
 from chat.cloudbase.errors.base import (
     DETAIL_LENGTH,
     CloudBaseError,
@@ -49,6 +84,14 @@ from chat.cloudbase.errors.base import (
     _,
     scrub,
     user_message_for,
+)
+from chat.cloudbase.errors.bots import (
+    BotIdIllegal,
+    IllegalBotRequest,
+    PageTooLarge,
+    PageTooSmall,
+    SpeechFailed,
+    SpeechNotReady,
 )
 from chat.cloudbase.errors.call import (
     CallError,
@@ -74,6 +117,40 @@ from chat.cloudbase.errors.call import (
     TooManyAtOnce,
     WrongAddress,
 )
+from chat.cloudbase.errors.control import (
+    ActionUnknown,
+    ClockSkewed,
+    ControlNotAuthorized,
+    ControlParameterRefused,
+    ControlPlaneBusy,
+    ControlPlaneError,
+    ControlPlaneFailed,
+    ControlPlaneSpokeGarbage,
+    EnvironmentFrozen,
+    EnvironmentNotFound,
+    GroupExists,
+    LimitReached,
+    PlanTooSmall,
+    ResourceNotFound,
+    SecretPairRefused,
+)
+from chat.cloudbase.errors.images import (
+    IllegalImageInput,
+    ImageAreaTooLarge,
+    ImageCountNotOne,
+    ImageModelOfOtherKind,
+    ImageParameterMissing,
+    ImageParameterNotForModel,
+    ImageParameterNotForVersion,
+    ImageParameterOutOfRange,
+    ImageParameterTooLong,
+    ImageParameterUnknown,
+    ImageParameterWrongType,
+    ImageSideOutOfRange,
+    ImageSizeMalformed,
+    ImagesTooMany,
+    ImageSwitchMalformed,
+)
 from chat.cloudbase.errors.request import (
     GroupNameHasIllegalRest,
     GroupNameHasSpaces,
@@ -88,7 +165,23 @@ from chat.cloudbase.errors.request import (
     IllegalEnvironment,
     IllegalGroupName,
     KeyMalformed,
+    KeyMissing,
+    KeysContradict,
     RequestError,
+    RequestUnwritable,
+    SecretPairIncomplete,
+    SecretPairMissing,
+)
+from chat.cloudbase.errors.streams import StreamLeft
+from chat.cloudbase.errors.tools import (
+    StepsIllegal,
+    ToolArgumentsInvalid,
+    ToolFailed,
+    ToolIllegal,
+    ToolRaised,
+    ToolResultUnusable,
+    ToolTimedOut,
+    UnknownTool,
 )
 from chat.cloudbase.errors.transport import (
     ProviderHungUp,
@@ -102,13 +195,30 @@ from chat.cloudbase.errors.transport import (
 
 __all__ = [
     "DETAIL_LENGTH",
+    "ActionUnknown",
+    "AgentFailed",
+    "AgentKnowledgeFailed",
+    "AgentLookupFailed",
+    "AgentModelFailed",
+    "AgentParameterRefused",
+    "BotIdIllegal",
     "CallError",
     "ChannelNotAllowed",
+    "ClockSkewed",
     "CloudBaseError",
     "ContentBlocked",
     "ContextTooLong",
+    "ControlNotAuthorized",
+    "ControlParameterRefused",
+    "ControlPlaneBusy",
+    "ControlPlaneError",
+    "ControlPlaneFailed",
+    "ControlPlaneSpokeGarbage",
+    "EnvironmentFrozen",
+    "EnvironmentNotFound",
     "EnvironmentSuspended",
     "FixableBy",
+    "GroupExists",
     "GroupIncomplete",
     "GroupNameHasIllegalRest",
     "GroupNameHasSpaces",
@@ -121,16 +231,38 @@ __all__ = [
     "GroupNameWrongCase",
     "GroupNotFound",
     "IllegalBaseUrl",
+    "IllegalBotRequest",
     "IllegalEnvironment",
     "IllegalGroupName",
+    "IllegalImageInput",
+    "ImageAreaTooLarge",
+    "ImageCountNotOne",
+    "ImageModelOfOtherKind",
+    "ImageParameterMissing",
+    "ImageParameterNotForModel",
+    "ImageParameterNotForVersion",
+    "ImageParameterOutOfRange",
+    "ImageParameterTooLong",
+    "ImageParameterUnknown",
+    "ImageParameterWrongType",
+    "ImageSideOutOfRange",
+    "ImageSizeMalformed",
+    "ImageSwitchMalformed",
+    "ImagesTooMany",
     "KeyExpired",
     "KeyMalformed",
+    "KeyMissing",
     "KeyRefused",
+    "KeysContradict",
+    "LimitReached",
     "ModelDisabled",
     "ModelNotEnabled",
     "ModelNotFound",
     "NotAllowed",
+    "PageTooLarge",
+    "PageTooSmall",
     "ParameterRefused",
+    "PlanTooSmall",
     "ProviderBusy",
     "ProviderFailed",
     "ProviderHungUp",
@@ -143,10 +275,26 @@ __all__ = [
     "RateLimited",
     "RequestError",
     "RequestRefused",
+    "RequestUnwritable",
+    "ResourceNotFound",
+    "SecretPairIncomplete",
+    "SecretPairMissing",
+    "SecretPairRefused",
+    "SpeechFailed",
+    "SpeechNotReady",
     "Stage",
+    "StepsIllegal",
     "StreamBroken",
+    "StreamLeft",
     "TooManyAtOnce",
+    "ToolArgumentsInvalid",
+    "ToolFailed",
+    "ToolIllegal",
+    "ToolRaised",
+    "ToolResultUnusable",
+    "ToolTimedOut",
     "TransportError",
+    "UnknownTool",
     "WrongAddress",
     "_",
     "scrub",

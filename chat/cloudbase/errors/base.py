@@ -17,6 +17,7 @@ _SECRET_SHAPES = re.compile(
     r"\bsk-[\w*.…-]{4,}"
     r"|\bBearer\s+[^\s\"',;]+"
     r"|\beyJ[\w-]{4,}(?:\.[\w-]*){0,4}"
+    r"|\bAKID\w{8,}"
     r"|(?<=Signature=)\w+",
     re.IGNORECASE,
 )

@@ -140,7 +140,7 @@ class ContentBlocked(CallError):
 
 class ProviderFailed(CallError):
     code = "provider_failed"
-    fixable_by = "nobody"
+    fixable_by: ClassVar[FixableBy] = "nobody"
     is_retryable = True
     user_message = _("The model service failed. Please try again in a moment.")
 

@@ -1,12 +1,14 @@
 """Stage request: we refuse before anything is sent."""
 
-from chat.cloudbase.errors.base import CloudBaseError, _
+from typing import ClassVar
+
+from chat.cloudbase.errors.base import CloudBaseError, FixableBy, _
 
 
 class RequestError(CloudBaseError):
     code = "request_error"
     stage = "request"
-    fixable_by = "admin"
+    fixable_by: ClassVar[FixableBy] = "admin"
     user_message = _("The request could not be built.")
 
 
@@ -110,4 +112,41 @@ class KeyMalformed(RequestError):
     user_message = _(
         "The key contains characters that no key has, for example a line break or a full-width "
         "letter. Please paste it again."
+    )
+
+
+class KeyMissing(RequestError):
+    code = "key_missing"
+    user_message = _(
+        "There is no key. Give an API key, an access token, or a secret id with its secret key."
+    )
+
+
+class KeysContradict(RequestError):
+    code = "keys_contradict"
+    user_message = _("An API key and an access token were given. One of them must go.")
+
+
+class SecretPairIncomplete(RequestError):
+    code = "secret_pair_incomplete"
+    user_message = _(
+        "A secret id and a secret key belong together, and a temporary token belongs to both. "
+        "A part is missing."
+    )
+
+
+class SecretPairMissing(RequestError):
+    code = "secret_pair_missing"
+    user_message = _(
+        "Managing an environment takes a secret id and a secret key of its account; an API key "
+        "is not enough. An administrator can enter them."
+    )
+
+
+class RequestUnwritable(RequestError):
+    code = "request_unwritable"
+    fixable_by: ClassVar[FixableBy] = "user"
+    user_message = _(
+        "The request holds something that cannot be sent, for example half a character (a lone "
+        "surrogate). Please remove it."
     )

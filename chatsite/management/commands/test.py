@@ -116,7 +116,7 @@ class Command(BaseCommand):
 def _checks() -> Iterator[Check]:
     """Yield every check, the quick ones first."""
     manage = (sys.executable, "manage.py")
-    sources = ("chatsite", "chat", "admin_models", "tests", "manage.py")
+    sources = ("chatsite", "chat", "admin_models", "docs/examples", "tests", "manage.py")
     yield Check("formatting", (_tool("ruff"), "format", "--check", "."))
     yield Check("lint", (_tool("ruff"), "check", "."))
     yield Check("import contracts", (_tool("lint-imports"),))

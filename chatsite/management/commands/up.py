@@ -13,7 +13,7 @@ from django.db import connection
 
 from admin_models import local
 from chat.turns import reaper
-from chatsite import first_admin, lifespan, preparation
+from chatsite import first_admin, lifespan, memory, preparation
 from chatsite.local_model import Endpoint, Supervisor
 from chatsite.server import Server
 
@@ -39,6 +39,7 @@ class Command(BaseCommand):
     def handle(self, *, host: str, port: int, no_model: bool, verbosity: int, **_: Any) -> None:
         """Serve until told to stop."""
         os.umask(0o077)  # what is written from here on is for this user alone
+        memory.share_one_heap()
         try:
             with preparation.held_data_folder(), preparation.bound_socket(host, port) as listener:
                 preparation.migrate(self.say)

@@ -1,0 +1,26 @@
+"""The memory of a server process: as little as it needs, and no search through what stays."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+from contextlib import suppress
+from typing import Final
+
+_M_ARENA_MAX: Final = -8  # mallopt(3)
+
+
+def share_one_heap() -> None:
+    """Have the threads to come share a heap: with one interpreter lock they never compete for it.
+
+    A C library without such heaps has no such setting.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
+def keep_what_is_loaded() -> None:
+    """Once everything is loaded: exempt it from garbage collection, and return what was freed."""
+    gc.freeze()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

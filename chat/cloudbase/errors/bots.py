@@ -15,7 +15,7 @@ class BotIdIllegal(IllegalBotRequest):
     """An id that is empty or only dots would make the address one of something else."""
 
     code = "bot_id_illegal"
-    user_message = _('The "%(field)s" is missing, or is not an id.')
+    user_message = _('"%(field)s" is missing, or is not an id.')
 
 
 class PageTooSmall(IllegalBotRequest):

@@ -80,7 +80,7 @@ class LimitReached(ControlPlaneError):
 
 class GroupExists(ControlPlaneError):
     code = "group_exists"
-    user_message = _("There is something of that name in the environment already.")
+    user_message = _("The environment already has a group or a key of that name.")
 
 
 class ActionUnknown(ControlPlaneError):

@@ -46,8 +46,8 @@ class ImageCountNotOne(IllegalImageInput):
 class ImageSizeMalformed(IllegalImageInput):
     code = "image_size_malformed"
     user_message = _(
-        '"%(value)s" is not a size. Write "%(field)s" as width, x and height in pixels, '
-        'for example "%(suggestion)s".'
+        '"%(value)s" is not a size. Write "%(field)s" as WIDTHxHEIGHT in pixels, for '
+        'example "%(suggestion)s".'
     )
 
 

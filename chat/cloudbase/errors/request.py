@@ -124,7 +124,7 @@ class KeyMissing(RequestError):
 
 class KeysContradict(RequestError):
     code = "keys_contradict"
-    user_message = _("An API key and an access token were given. One of them must go.")
+    user_message = _("An API key and an access token were given. Give only one of them.")
 
 
 class SecretPairIncomplete(RequestError):

@@ -7,4 +7,4 @@ class StreamLeft(CloudBaseError):
     code = "stream_left"
     stage = "ours"
     fixable_by = "nobody"
-    user_message = _("The answer was left before its end; what had arrived was kept.")
+    user_message = _("Reading stopped before the answer ended; what had arrived was kept.")

@@ -1,16 +1,21 @@
-"""From a model in our tables to one that can be called: environment → group → client."""
+"""From a row in our tables to a client: environment → its app, model → what can be called."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
-from typing import ClassVar
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
 
 from chat.cloudbase import ChatModel, CloudBase, HttpPool, OpenAICompatible
 from chat.cloudbase.errors import CloudBaseError, FixableBy, Stage, _
 
 from . import crypto
-from .models import AIModel, Environment
+from .models import AIModel, Environment, ModelGroup
+
+T = TypeVar("T")
 
 
 class KeyUnreadable(CloudBaseError):
@@ -25,21 +30,54 @@ class KeyUnreadable(CloudBaseError):
     )
 
 
-class _Connections:
+@dataclass(slots=True)
+class _Open:
     """The process's HTTP pool; an `httpx.AsyncClient` belongs to the loop that opened it."""
 
-    pool: HttpPool | None = None
+    pool: HttpPool
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    context: Context = field(default_factory=copy_context)
+    apps: dict[int, tuple[tuple[object, ...], CloudBase]] = field(default_factory=dict)
+    """The app of each environment and the settings that it was made from."""
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+
+_open: _Open | None = None
 
 
 @asynccontextmanager
 async def opened() -> AsyncGenerator[None, None]:
     """Hold the HTTP pool open for as long as the application runs."""
+    global _open
     async with HttpPool() as pool:
-        _Connections.pool = pool
+        _open = _Open(pool)
         try:
             yield
         finally:
-            _Connections.pool = None
+            await _ended(_open.tasks)
+            _open = None
+
+
+async def _ended(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+def in_background(work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    """Run `work` as a task of the application, which outlives whoever asked for it.
+
+    It gets the context of the application and not the caller's: a view's context names a thread
+    for database work that ends with the request. Expects the application to run, on this loop.
+    """
+    if _open is None:
+        work.close()
+        raise RuntimeError("admin_models.connections.opened() is not running")
+    task = _open.loop.create_task(work, name=name, context=_open.context.copy())
+    _open.tasks.add(task)
+    task.add_done_callback(_open.tasks.discard)
+    return task
 
 
 def chat_model(model: AIModel) -> ChatModel:
@@ -48,26 +86,65 @@ def chat_model(model: AIModel) -> ChatModel:
     Expects `group__environment` to be loaded, makes no query. Raises `KeyUnreadable` and
     `chat.cloudbase.errors.IllegalGroupName`.
     """
-    group, environment = model.group, model.group.environment
-    pool = _Connections.pool
-    if environment.kind == Environment.Kind.LOCAL:
+    return group_client(model.group)
+
+
+def group_client(group: ModelGroup) -> ChatModel:
+    """The client of a group, as `chat_model`."""
+    if group.environment.is_local:
         key = _unsealed(group.sealed_key)
-        return (
-            OpenAICompatible(base_url=group.base_url, api_key=key, http=pool)
-            .ai()
-            .create_model(group.name)
-        )
-    key = _unsealed(environment.sealed_key)
+        app = OpenAICompatible(base_url=group.base_url, api_key=key, http=_pool())
+        return app.ai().create_model(group.name)
+    return cloudbase_app(group.environment).ai().create_model(group.name)
+
+
+def cloudbase_app(environment: Environment) -> CloudBase:
+    """The app of a CloudBase environment, the same one until its settings change, as it learns how
+    the service wants to be spoken to. One that is not saved gets an app of its own.
+
+    Makes no query. Raises `KeyUnreadable`, and what `CloudBase` raises.
+    """
+    if _open is None or environment.pk is None:
+        return _made(environment)
+    settings = settings_of(environment)
+    known = _open.apps.get(environment.pk)
+    if known is not None and known[0] == settings:
+        return known[1]
+    app = _made(environment)
+    _open.apps[environment.pk] = (settings, app)
+    return app
+
+
+def settings_of(environment: Environment) -> tuple[object, ...]:
+    """What its client is made from, the keys still sealed."""
     return (
-        CloudBase(
-            env=environment.env_id,
-            api_key=key,
-            region=environment.region,
-            http=pool,
-        )
-        .ai()
-        .create_model(group.name)
+        environment.env_id,
+        environment.region,
+        environment.is_international,
+        environment.base_url,
+        environment.control_url,
+        environment.sealed_key,
+        environment.sealed_secret_id,
+        environment.sealed_secret_key,
     )
+
+
+def _made(environment: Environment) -> CloudBase:
+    return CloudBase(
+        env=environment.env_id,
+        api_key=_unsealed(environment.sealed_key) or None,
+        secret_id=_unsealed(environment.sealed_secret_id) or None,
+        secret_key=_unsealed(environment.sealed_secret_key) or None,
+        region=environment.region,
+        intl=environment.is_international,
+        base_url=environment.base_url or None,
+        control_url=environment.control_url or None,
+        http=_pool(),
+    )
+
+
+def _pool() -> HttpPool | None:
+    return _open.pool if _open else None
 
 
 def _unsealed(sealed: str) -> str:

@@ -8,18 +8,24 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_noop
 
-from .models import AIModel, Environment, GroupStatus, ModelGroup
+from chat.cloudbase import group_names
 
-GROUP = "cloudbase"
+from .models import AIModel, Environment, GroupStatus, ModelGroup, TokenPack
+
+GROUP = group_names.MANAGED
+FIRST_PACK_TOKENS = 10_000_000
+"""So much may the managed models of a new installation use before somebody issues more."""
 DEMO_NOTICE = gettext_noop(
     "A tiny demonstration model that runs on this machine. It is often wrong; "
     "connect a provider for real answers."
 )
 
 
+@transaction.atomic
 def environment() -> Environment:
-    """The local environment; made on first use, and the default if there is no other."""
-    local, _ = Environment.objects.get_or_create(
+    """The local environment; made on first use with a token pack, so that the first chat works,
+    and the default if there is no other."""
+    local, is_new = Environment.objects.get_or_create(
         kind=Environment.Kind.LOCAL,
         defaults={
             "name": "Local",
@@ -27,7 +33,14 @@ def environment() -> Environment:
             "is_default": not Environment.objects.filter(is_default=True).exists(),
         },
     )
+    if is_new:
+        TokenPack.objects.create(environment=local, size_tokens=FIRST_PACK_TOKENS)
     return local
+
+
+def draws_on_packs(model: AIModel) -> bool:
+    """Whether calls of `model`, with `group__environment` loaded, use up token packs of ours."""
+    return model.group.name == GROUP and model.group.environment.is_local
 
 
 @transaction.atomic

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from copy import copy
 from typing import Any
-from urllib.parse import parse_qs
 
-from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
-from django.conf import settings
 from django.db.models import Q
-from django.utils import translation
 from django.utils.translation import gettext
 
-from admin_models import preflight
+from admin_models import preflight, switcher
 from admin_models.models import AIModel
+from admin_models.page_sockets import NOT_FOUND, SIGNED_OUT, PageConsumer, parsed
 from chat.cloudbase.errors import CloudBaseError
 from chat.forms.messages import MessageForm
 from chat.models import Conversation, Message
@@ -27,20 +22,17 @@ from chat.turns.watching import Page
 
 logger = logging.getLogger(__name__)
 
-SIGNED_OUT = 4401
-NOT_FOUND = 4404
 PK_DIGITS = 18
 """More do not fit a row's number."""
 
 
-class ConversationConsumer(AsyncWebsocketConsumer):
+class ConversationConsumer(PageConsumer):
     """One open page that shows one conversation."""
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Handle one message in the language of the page."""
-        with translation.override(self._language()):
-            # Not the base class's: it visits the database's thread first, for every message.
-            await getattr(self, get_handler_name(message))(message)
+        """Handle one message with pieces of page for the person who is there."""
+        with fragments.shown_to(staff=getattr(self.scope["user"], "is_staff", False)):
+            await super().dispatch(message)
 
     async def connect(self) -> None:
         """Accept whoever may be here, and bring the page up to date.
@@ -61,7 +53,7 @@ class ConversationConsumer(AsyncWebsocketConsumer):
         if revision is None:
             await self.close(NOT_FOUND)
             return
-        await self._catch_up(messages, is_stale=self._query("seen") != str(revision))
+        await self._catch_up(messages, is_stale=self.query("seen") != str(revision))
 
     async def disconnect(self, code: int) -> None:
         await self.channel_layer.group_discard(
@@ -73,7 +65,7 @@ class ConversationConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Do what the page asks; whatever goes wrong, what was typed stays there."""
-        content = _parsed(text_data)
+        content = parsed(text_data)
         key = _key(content)
         try:
             match content:
@@ -115,9 +107,11 @@ class ConversationConsumer(AsyncWebsocketConsumer):
         await self.send(fragments.composer_error_frame([]))
 
     async def _choose(self, pk: int) -> None:
-        model = await AIModel.objects.ready().filter(pk=pk).afirst()
+        model = await AIModel.objects.select_related("group__environment").filter(pk=pk).afirst()
         if model is None:
             raise preflight.ModelNotEnabled
+        if (refusal := await database_sync_to_async(switcher.refusal)(model)) is not None:
+            raise refusal
         await Conversation.objects.filter(pk=self.conversation_pk).aupdate(model=model)
         await self.send(fragments.composer_error_frame([]))
 
@@ -167,23 +161,6 @@ class ConversationConsumer(AsyncWebsocketConsumer):
             if message.is_live:
                 self.page.watch(message.pk, holds_shell=holds_shell)
 
-    def _query(self, name: str) -> str:
-        values = parse_qs(self.scope["query_string"].decode("latin-1")).get(name, [""])
-        return values[0]
-
-    def _language(self) -> str:
-        asked = self._query("lang")
-        return asked if asked in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
-
-
-def _parsed(text: str | None) -> dict[str, Any]:
-    """The JSON object of a frame; an empty one for anything else."""
-    try:
-        content = json.loads(text or "")
-    except (ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
 
 def _key(content: dict[str, Any]) -> str:
     """The page's name for a question, as far as it can be sent back."""
@@ -214,6 +191,6 @@ def _turn(pk: int, question: int) -> list[Message]:
 @database_sync_to_async
 def _asked(pk: int, content: dict[str, Any]) -> tuple[MessageForm, engine.Turn | None]:
     """What was asked of conversation `pk`, checked, and saved if there is nothing wrong with it."""
-    form = MessageForm(content)
+    form = MessageForm(content, conversation=pk)
     turn = engine.saved_question(pk, **form.cleaned_data) if form.is_valid() else None
     return form, turn

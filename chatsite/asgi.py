@@ -1,4 +1,4 @@
-"""The application: pages over HTTP, conversations over websockets."""
+"""The application: pages over HTTP, what changes on them over websockets."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402  # needs the loaded 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
+from admin_models import routing as environment_routing  # noqa: E402
 from chat import routing  # noqa: E402
 from chatsite import lifespan  # noqa: E402
 
@@ -21,7 +22,9 @@ routes = ProtocolTypeRouter(
         "http": pages,
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(
-                URLRouter(routing.urlpatterns)  # type: ignore[arg-type]  # likewise typed
+                URLRouter(
+                    [*routing.urlpatterns, *environment_routing.urlpatterns]  # type: ignore[list-item]  # likewise typed
+                )
             )
         ),
     }

@@ -1,4 +1,5 @@
-"""What runs as long as the application does: the HTTP pool and this process's worker."""
+"""What runs as long as the application does: the HTTP pool, this process's worker, and the renewal
+of what is known of the environments."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from admin_models import connections
+from admin_models.preflight import asking
 from chat.turns import worker
 
 _stack = AsyncExitStack()
@@ -17,7 +19,7 @@ _starting: asyncio.Future[None] | None = None
 @asynccontextmanager
 async def running() -> AsyncGenerator[None, None]:
     """Hold open everything that the application needs around it."""
-    async with connections.opened(), worker.working():
+    async with connections.opened(), worker.working(), asking.renewing():
         yield
 
 

@@ -2,5 +2,15 @@
 
 from .environments import Environment
 from .groups import AIModel, GroupStatus, ModelGroup
+from .observations import Observation
+from .packs import PackStatus, TokenPack
 
-__all__ = ["AIModel", "Environment", "GroupStatus", "ModelGroup"]
+__all__ = [
+    "AIModel",
+    "Environment",
+    "GroupStatus",
+    "ModelGroup",
+    "Observation",
+    "PackStatus",
+    "TokenPack",
+]

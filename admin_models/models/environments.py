@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.core.validators import RegexValidator
+from django.core.validators import RegexValidator, URLValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from admin_models import crypto
 
 from .keys import HoldsKey
 
@@ -37,11 +39,34 @@ class Environment(HoldsKey):
         default="ap-shanghai",
         help_text=_("Of a CloudBase environment; it decides which gateway answers."),
     )
+    is_international = models.BooleanField(
+        _("international site"),
+        default=False,
+        help_text=_("The account belongs to the vendor's international site."),
+    )
+    base_url = models.CharField(
+        _("gateway address"),
+        max_length=400,
+        blank=True,
+        validators=[URLValidator(schemes=["http", "https"])],
+        help_text=_("Only for a gateway elsewhere; empty: the vendor's."),
+    )
+    control_url = models.CharField(
+        _("management address"),
+        max_length=400,
+        blank=True,
+        validators=[URLValidator(schemes=["http", "https"])],
+        help_text=_("Only for a management interface elsewhere; empty: the vendor's."),
+    )
+    sealed_secret_id = models.TextField(editable=False, blank=True)
+    sealed_secret_key = models.TextField(editable=False, blank=True)
     is_enabled = models.BooleanField(_("enabled"), default=True)
     is_default = models.BooleanField(_("default"), default=False)
+    renewal_due_at = models.DateTimeField(null=True, editable=False)
+    """When its answers are asked for anew in the background; null is at once."""
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
-    objects: ClassVar[models.Manager[Environment]] = EnvironmentQuerySet.as_manager()
+    objects: ClassVar[EnvironmentQuerySet] = EnvironmentQuerySet.as_manager()  # type: ignore[assignment]  # as_manager() is typed as a plain Manager
 
     class Meta:
         verbose_name = _("environment")
@@ -60,3 +85,18 @@ class Environment(HoldsKey):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is our own installation."""
+        return self.kind == self.Kind.LOCAL
+
+    @property
+    def has_cloud_keys(self) -> bool:
+        """Whether the secret id and key of the account are stored; they are never shown."""
+        return bool(self.sealed_secret_id and self.sealed_secret_key)
+
+    def keep_cloud_keys(self, secret_id: str, secret_key: str) -> None:
+        """Seal the account's pair into the row; empty ones remove it. Does not save."""
+        self.sealed_secret_id = crypto.seal(secret_id)
+        self.sealed_secret_key = crypto.seal(secret_key)

@@ -99,6 +99,7 @@ class AIModel(models.Model):
         _("label"), max_length=120, blank=True, help_text=_("What people read; empty: the model.")
     )
     is_enabled = models.BooleanField(_("enabled"), default=True)
+    switched_on_at = models.DateTimeField(_("switched on"), null=True, editable=False)
     context_length = models.PositiveIntegerField(
         _("context length"),
         null=True,

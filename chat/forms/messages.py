@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
 
+from admin_models import switcher
 from admin_models.models import AIModel
+from chat.models import Conversation
 
 
 class MessageForm(forms.Form):
-    """A question: its text, the model to ask, and the sender's own name for it."""
+    """A question: its text, the model to ask, and the sender's own name for it.
+
+    A model that is not ready is refused, unless it is the one that `conversation` has: there the
+    answer says what is wrong, and what to do.
+    """
 
     text = forms.CharField(
         label=_("Message"),
@@ -24,7 +32,7 @@ class MessageForm(forms.Form):
     )
     model = forms.ModelChoiceField(
         label=_("Model"),
-        queryset=AIModel.objects.ready(),
+        queryset=AIModel.objects.none(),
         required=False,
         error_messages={
             "invalid_choice": _("This model cannot be used now. Please choose another one.")
@@ -35,6 +43,11 @@ class MessageForm(forms.Form):
     )
 
     field_order = ["key", "text", "model"]
+
+    def __init__(self, *args: Any, conversation: int | None = None, **kwargs: Any) -> None:
+        """`conversation` is the number of the one that the question is for; None: a new one."""
+        super().__init__(*args, **kwargs)
+        self.fields["model"].queryset = _models_for(conversation)  # type: ignore[attr-defined]  # fields are typed by their base class
 
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"].replace("\r\n", "\n")
@@ -59,6 +72,23 @@ class MessageForm(forms.Form):
             )
         return text
 
+    def clean_model(self) -> AIModel | None:
+        model: AIModel | None = self.cleaned_data["model"]
+        if model is None:
+            # A page that sends it empty shows that none is chosen; nobody else chooses one then.
+            if self.data.get("model") == "" and switcher.loaded().default is not None:
+                raise ValidationError(_("Please choose a model first."), code="no_model")
+        elif not model.is_kept and (refusal := switcher.refusal(model)):  # type: ignore[attr-defined]  # annotated
+            sentence = gettext(refusal.user_message) % refusal.params
+            raise ValidationError(sentence, code=refusal.code)
+        return model
+
     def sentences(self) -> list[str]:
         """Everything that is wrong, in the reader's language."""
         return [str(sentence) for errors in self.errors.values() for sentence in errors]
+
+
+def _models_for(conversation: int | None) -> QuerySet[AIModel]:
+    """All models; `is_kept` says of one that it is the conversation's."""
+    kept = Conversation.objects.filter(pk=conversation or 0, model=OuterRef("pk"))
+    return AIModel.objects.select_related("group__environment").annotate(is_kept=Exists(kept))

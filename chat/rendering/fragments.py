@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -30,10 +35,67 @@ STAGES: dict[str, Promise] = {
 
 NOTHING = SafeString("")
 
+_is_for_staff: ContextVar[bool] = ContextVar("is_for_staff", default=False)
+
+
+@contextmanager
+def shown_to(*, staff: bool) -> Iterator[None]:
+    """Inside, pieces are for somebody who administers this site, or for somebody who does not."""
+    token = _is_for_staff.set(staff)
+    try:
+        yield
+    finally:
+        _is_for_staff.reset(token)
+
+
+def is_for_staff() -> bool:
+    """Whether pieces are now for somebody who administers this site."""
+    return _is_for_staff.get()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """The one thing to do about an error of stage preflight, as a person reads it.
+
+    `kind` is an `ActionKind`; `url` is empty where a page of ours does it, for which `environment`
+    (its number), `group` and `model` say of what. `until` is when waiting is over (ISO 8601).
+    """
+
+    kind: str
+    label: str
+    url: str = ""
+    until: str = ""
+    environment: int | None = None
+    group: str = ""
+    model: str = ""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is done on a page of the vendor's."""
+        return bool(self.url)
+
+    @property
+    def checks_url(self) -> str:
+        """Our page with all checks of this model; empty for an error that names no environment."""
+        if self.environment is None:
+            return ""
+        query = urlencode({"group": self.group, "model": self.model})
+        return f"{reverse('environment_preflight', args=[self.environment])}?{query}"
+
+    @property
+    def href(self) -> str:
+        """Where it is done; our page offers everything that is a button there."""
+        return self.url or self.checks_url
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """When waiting is over, where that is what to do."""
+        return datetime.fromisoformat(self.until) if self.until else None
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error as a person reads it, in their language."""
+    """An error as a person reads it, in their language; what only staff can do, only for staff."""
 
     code: str
     sentence: str
@@ -43,6 +105,13 @@ class Problem:
     is_retryable: bool
     request_id: str
     detail: str
+    action: Action | None = None
+    is_for_staff: bool = False
+
+    @property
+    def has_better_way(self) -> bool:
+        """Whether whoever reads this can do something about it, rather than just try again."""
+        return self.is_for_staff and self.action is not None and bool(self.action.href)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +211,20 @@ def problem(error: dict[str, Any] | None) -> Problem | None:
         is_retryable=error["is_retryable"],
         request_id=error.get("request_id") or "",
         detail=error.get("detail") or "",
+        action=_action(error.get("next_action")),
+        is_for_staff=is_for_staff(),
     )
+
+
+def _action(stored: dict[str, Any] | None) -> Action | None:
+    if not stored:
+        return None
+    named = {name: stored[name] for name in _ACTION_MEMBERS if name in stored}
+    label = gettext(stored["label"]) % (stored.get("params") or {})
+    return Action(kind=stored["kind"], label=label, **named)
+
+
+_ACTION_MEMBERS = ("url", "until", "environment", "group", "model")
 
 
 def turn_html(turn: Turn) -> str:

@@ -21,8 +21,15 @@ PATHS = {
     "person": "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM5 20c1-4 4-5 7-5s6 1 7 5",
     "arrow": "M15 6l-6 6 6 6",
     "info": "M12 11v6M12 7.5v.5M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0z",
+    "away": "M9 5h10v10M19 5L6 18",
     "swap": "M4 9h14l-4-4M20 15H6l4 4",
     "scissors": "M4 12h3M10.5 12h3M17 12h3M12 4v3M12 17v3",
+    # one for each state of a check
+    "ok": "M5 13l4 4L19 7",
+    "not_ok": "M7 7l10 10M17 7L7 17",
+    "unknown": "M9 9a3 3 0 1 1 4 3c-1 .5-1 1-1 2M12 17.5v.5",
+    "skipped": "M7 12h10",
+    "waiting": "M12 7v5l3 2M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0z",
     # one for each stage of an error
     "preflight": "M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6zM9 12h6",
     "request": "M5 19l1-4L16 5l3 3L9 18zM13 8l3 3",

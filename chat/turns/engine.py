@@ -18,8 +18,9 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from admin_models import connections, preflight
+from admin_models import connections
 from admin_models.models import AIModel
+from admin_models.preflight import asking, gate
 from chat.cloudbase import ChatModel
 from chat.cloudbase.errors import CloudBaseError, ContextTooLong
 from chat.cloudbase.messages import ChatRequest
@@ -84,16 +85,17 @@ async def _answer(turn: Turn, reply: Reply) -> None:
     except asyncio.CancelledError:
         reply.end(owner.reason_to_cancel(reply))
     except CloudBaseError as error:
-        logger.warning("reply %s failed: %s", reply.pk, error.code)
+        logger.warning("reply %s failed at stage %s: %s", reply.pk, error.stage, error.code)
         reply.end(Status.FAILED, error)
     except Exception:  # the edge of a task: whatever it was, the turn ends and the person hears
         logger.exception("reply %s broke", reply.pk)
         reply.end(Status.FAILED, OurFault())
     await _settle(reply)
+    await _tell_preflight(turn, reply)
 
 
 async def _ask(turn: Turn, reply: Reply) -> None:
-    model = preflight.check(turn.model)
+    model = await gate.passed(turn.model)
     client = connections.chat_model(model)
     limit = history.budget(model)
     reply.was_asked = True
@@ -112,6 +114,13 @@ async def _ask(turn: Turn, reply: Reply) -> None:
             break
     if reply.first_token is None:
         raise AnsweredNothing
+
+
+async def _tell_preflight(turn: Turn, reply: Reply) -> None:
+    """A call that was made proves something about the next one."""
+    has_ended = reply.status in (Status.DONE, Status.FAILED)
+    if turn.model is not None and reply.was_asked and has_ended:
+        await asking.call_ended(turn.model, reply.error)
 
 
 async def _stream(

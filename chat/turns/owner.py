@@ -21,6 +21,7 @@ from channels.layers import BaseChannelLayer, get_channel_layer
 from django.utils import translation
 
 from chat.models import Message, Status
+from chat.rendering import fragments
 from chat.turns import readers
 from chat.turns.log import Log
 from chat.turns.reply import Reply
@@ -215,13 +216,15 @@ class Watch:
     """A reader's request to the owner of an answer, as it travels through the channel layer.
 
     `name` is the reader's own and new for each request: frames carry it and are numbered from 0.
-    `holds_shell` says that the page shows the bubble empty, so that it need not be sent.
+    `language` and `is_staff` are those of who looks at the page. `holds_shell` says that the page
+    shows the bubble empty, so that it need not be sent.
     """
 
     name: str
     reply: int
     reader: str
     language: str
+    is_staff: bool
     holds_shell: bool
 
 
@@ -282,7 +285,7 @@ async def _forward(process: _Process, watch: Watch) -> None:
     try:
         reply = find(watch.reply)
         if reply is not None:
-            with translation.override(watch.language):
+            with translation.override(watch.language), fragments.shown_to(staff=watch.is_staff):
                 await readers.follow(reply, send, Reply.NOTHING if watch.holds_shell else None)
         await _send(watch.reader, {"type": "reply.ended", "watch": watch.name})
     finally:

@@ -17,6 +17,8 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from admin_models import local
+from admin_models.models import TokenPack
 from chat.models import LIVE, Checkpoint, Conversation, Message, Status, Usage
 from chat.turns import tokens
 from chat.turns.reply import Reply
@@ -180,9 +182,19 @@ def _write(endings: Iterable[_Ending]) -> None:
             ending.row = Message.objects.select_related("usage").get(pk=ending.message.pk)
     Checkpoint.objects.filter(message__in=rows).delete()
     Usage.objects.bulk_create(ledger)
+    _draw_down(ledger)
     Conversation.objects.filter(pk__in={row.conversation_id for row in rows}).update(
         revision=F("revision") + 1, active_at=now
     )
+
+
+def _draw_down(ledger: Iterable[Usage]) -> None:
+    """Take what the managed models of the local environment used from the pack that pays."""
+    used = sum(
+        row.total_tokens or 0 for row in ledger if row.model and local.draws_on_packs(row.model)
+    )
+    if used:
+        TokenPack.objects.draw_down(used)
 
 
 def _ledger_rows(message: Message, outcome: Outcome) -> list[Usage]:

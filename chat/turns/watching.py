@@ -88,6 +88,7 @@ class Page:
             reply=pk,
             reader=self._channel,
             language=get_language() or "",
+            is_staff=fragments.is_for_staff(),
             holds_shell=holds_shell,
         )
         inbox = self._inboxes[watch.name] = asyncio.Queue()

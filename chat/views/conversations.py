@@ -14,7 +14,9 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from admin_models import switcher
 from admin_models.models import AIModel
+from admin_models.switcher import Choice, Switcher
 from chat.forms.messages import MessageForm
 from chat.models import Conversation, Message, title_from
 from chat.rendering import fragments
@@ -43,7 +45,7 @@ def home(request: AppRequest) -> HttpResponse:
     if request.htmx:
         return render(request, "chat/_conversations.html", {"listed": _listed(request)})
     if request.method != "POST":
-        return _page(request, None, MessageForm(initial={"model": AIModel.objects.default()}))
+        return _page(request, None, None)
     form = MessageForm(request.POST)
     if not form.is_valid():
         return _page(request, None, form, status=422)
@@ -54,7 +56,7 @@ def home(request: AppRequest) -> HttpResponse:
     conversation = Conversation.objects.create(
         owner=request.user,
         title=title_from(text),
-        model=model or AIModel.objects.default(),
+        model=model or switcher.loaded().default or AIModel.objects.default(),
     )
     turn = engine.saved_question(conversation.pk, text, key=form.cleaned_data["key"])
     if turn is not None:
@@ -67,22 +69,37 @@ def home(request: AppRequest) -> HttpResponse:
 def conversation(request: AppRequest, pk: int) -> HttpResponse:
     """One conversation, as far as it is saved; the socket brings the rest."""
     found = get_object_or_404(Conversation.objects.owned_by(request.user), pk=pk)
-    return _page(request, found, MessageForm(initial={"model": found.model_id}))
+    return _page(request, found, None)
 
 
 def _page(
-    request: AppRequest, current: Conversation | None, form: MessageForm, status: int = 200
+    request: AppRequest, current: Conversation | None, form: MessageForm | None, status: int = 200
 ) -> HttpResponse:
+    """A page with `form` as it was sent, or an empty one."""
+    offered = switcher.loaded()
+    form = form or MessageForm(initial={"model": current.model_id if current else offered.default})
     context = {
         "conversation": current,
         "listed": _listed(request),
-        "turns": fragments.turns(Message.objects.shown(current.pk)) if current else [],
+        "turns": _turns(request, current) if current else [],
         "form": form,
-        "models": list(AIModel.objects.ready()),
+        "switcher": offered,
+        "chosen": _chosen(current, offered, form),
         "socket_url": _socket_url(current) if current else "",
         "max_length": settings.MAX_MESSAGE_LENGTH,
     }
     return render(request, "chat/conversation.html", context, status=status)
+
+
+def _chosen(current: Conversation | None, offered: Switcher, form: MessageForm) -> Choice | None:
+    """What the switcher shows as chosen; a conversation keeps its model even if it is not ready."""
+    choice = offered.find(form["model"].value())
+    return choice if choice is not None and (current or choice.is_ready) else None
+
+
+def _turns(request: AppRequest, current: Conversation) -> list[fragments.Turn]:
+    with fragments.shown_to(staff=request.user.is_staff):
+        return fragments.turns(Message.objects.shown(current.pk))
 
 
 def _listed(request: AppRequest) -> Listed:

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from admin_models import crypto, local
-from admin_models.models import ModelGroup
+from admin_models.models import ModelGroup, Observation, PackStatus, TokenPack
 
 CANARY = "sk-canary-1234567890"
 NO_MODELS = {"models-TOTAL_FORMS": "0", "models-INITIAL_FORMS": "0"}
@@ -82,3 +82,24 @@ def test_people_who_are_not_staff_are_refused(group, alice):
     client = Client()
     client.force_login(alice)
     assert client.get(change_url(group)).status_code in (302, 403)
+
+
+def test_a_pack_is_issued_extended_and_disabled(browser):
+    environment = local.environment()
+    TokenPack.objects.all().delete()
+    add = reverse("admin:admin_models_tokenpack_add")
+    browser.post(add, {"environment": environment.pk, "size_tokens": 1000})
+    pack = TokenPack.objects.get()
+    assert (pack.size_tokens, pack.status) == (1000, PackStatus.ACTIVE)
+    change = reverse("admin:admin_models_tokenpack_change", args=[pack.pk])
+    browser.post(change, {"size_tokens": 2000, "used_tokens": 5, "is_disabled": "on"})
+    pack.refresh_from_db()
+    assert (pack.size_tokens, pack.used_tokens, pack.is_disabled) == (2000, 0, True)
+
+
+def test_what_was_seen_can_be_read_and_not_written(browser):
+    row = Observation.objects.create(environment=local.environment(), action="DescribeAIModels")
+    change = reverse("admin:admin_models_observation_change", args=[row.pk])
+    assert "DescribeAIModels" in browser.get(change).content.decode()
+    assert browser.post(change, {"action": "Other"}).status_code == 403
+    assert browser.get(reverse("admin:admin_models_observation_add")).status_code == 403

@@ -5,6 +5,7 @@ and kinds of its parameters. The actions themselves are in `control_actions`. So
 Cloud API 3.0; product tcb, version 2018-06-08.
 """
 
+import asyncio
 import json
 import time
 import uuid
@@ -57,6 +58,7 @@ class ControlPlane:
         sent = await sent_as(request)
         call = _heard(sent, request)
         self.calls.append(call)
+        await asyncio.sleep(self._environment.quirks.slow_actions.get(call.action, 0))
         try:
             told = self._run(sent, call)
         except (ActionRefused, signatures.SignatureRefused) as refused:
@@ -70,6 +72,8 @@ class ControlPlane:
         signatures.check(sent, state.secret_keys, time.time() + quirks.clock_offset)
         _check_rate(quirks)
         action = _known(call.action, quirks)
+        if call.action in quirks.forbidden_actions:
+            raise ActionRefused("UnauthorizedOperation", "the account may not do this")
         params = _checked(call, action, quirks)
         answer = action.run(state, quirks, params)
         return _spelt(answer, action, quirks)

@@ -21,6 +21,10 @@ class Quirks:
     """The same for single actions."""
     missing_actions: set[str] = field(default_factory=set)
     """Actions this service has never heard of (InvalidAction)."""
+    forbidden_actions: set[str] = field(default_factory=set)
+    """Actions that the account may not do (UnauthorizedOperation)."""
+    slow_actions: dict[str, float] = field(default_factory=dict)
+    """Seconds that an action takes."""
     throttled_times: int = 0
     """How many more calls are refused with RequestLimitExceeded."""
     clock_offset: float = 0.0

@@ -115,8 +115,9 @@ def test_a_model_that_is_gone_is_not_replaced_unasked(alices_browser, talk, read
     AIModel.objects.create(group=ready_model.group, name="another")
     ready_model.is_enabled = False
     ready_model.save()
-    chosen = page_of(alices_browser, talk).select("[name=model] option[selected]")
-    assert chosen == []
+    [chosen] = page_of(alices_browser, talk).select("[name=model] option[selected]")
+    assert chosen["value"] == str(ready_model.pk)
+    assert chosen.has_attr("disabled")
 
 
 def test_without_a_model_people_hear_who_can_connect_one(alices_browser):

@@ -65,6 +65,7 @@ class Command(BaseCommand):
             local.withdraw_models()
         if connection.vendor == "sqlite":
             reaper.forget_all_workers()  # this folder is ours alone: whoever wrote here is dead
+        local.environment()  # exists from the start
         connection.close()
         model = Supervisor(
             self._offer_model, self._do_without_model, settings.DATA_DIR / "local-model.log"

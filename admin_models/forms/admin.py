@@ -1,4 +1,4 @@
-"""Forms for what can be used. Keys go in and never come out."""
+"""Forms of Django's own admin. Keys go in and never come out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from .models import Environment, ModelGroup
+from admin_models.models import Environment, ModelGroup
 
 
 class KeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in the stubs

@@ -1,0 +1,136 @@
+"""May this environment call this model? The checks, and what helps where one is not passed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.db import database_sync_to_async
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import aget_object_or_404, get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from admin_models import catalogue
+from admin_models.forms.preflight import SubjectForm
+from admin_models.models import Environment
+from admin_models.preflight import asking, rules, seeing
+from admin_models.preflight.checks import Subject
+from admin_models.preflight.facts import Facts
+from admin_models.showing import checklist, prices, words
+from admin_models.views.access import StaffRequest, for_staff
+from admin_models.views.board import socket_url
+from chat.cloudbase.errors import CloudBaseError
+
+
+@for_staff
+@require_safe
+def show(request: StaffRequest, pk: int) -> HttpResponse:
+    """The checks as far as they are known; the socket asks for the rest and brings it."""
+    environment = get_object_or_404(Environment, pk=pk)
+    facts = seeing.facts_of(environment)
+    form = SubjectForm(request.GET)
+    context = {
+        "environment": environment,
+        "form": form,
+        "known_models": _known_models(facts),
+    }
+    if not form.is_valid():
+        return render(request, "admin_models/preflight.html", context)
+    subject = form.subject(facts)
+    is_due = checklist.is_due(facts)
+    context |= {
+        "checklist": checklist.of(environment, facts, subject, is_checking=is_due),
+        "group_typed": _group_typed(form, facts, subject),
+        "query": checklist.query_of(subject),
+        "socket_url": socket_url("preflight_socket", pk, **form.data),
+    }
+    return render(request, "admin_models/preflight.html", context)
+
+
+@for_staff
+@require_POST
+async def check(request: StaffRequest, pk: int) -> HttpResponse:
+    """Ask the environment again; for browsers without a socket."""
+    await aget_object_or_404(Environment, pk=pk)
+    await asking.renew(pk)
+    return redirect(_address(request, pk))
+
+
+@for_staff
+@require_POST
+async def call(request: StaffRequest, pk: int) -> HttpResponse:
+    """Make the real call of one token; for browsers without a socket."""
+    environment = await aget_object_or_404(Environment, pk=pk)
+    form = SubjectForm(request.GET)
+    if form.is_valid():
+        subject = form.subject(await database_sync_to_async(seeing.facts_of)(environment))
+        if subject.group and subject.model:
+            await asking.try_call(pk, subject.group, subject.model)
+    return redirect(_address(request, pk))
+
+
+@for_staff
+@require_http_methods(["GET", "HEAD", "POST"])
+def switch_on(request: StaffRequest, pk: int) -> HttpResponse:
+    """Switch a model on, once its price was seen and confirmed."""
+    environment = get_object_or_404(Environment, pk=pk)
+    facts = seeing.facts_of(environment)
+    form = SubjectForm(request.GET)
+    if not form.is_valid():
+        return redirect(_address(request, pk))
+    subject = form.subject(facts)
+    priced = _prices(facts, subject)
+    seen = "\n".join(priced)
+    context: dict[str, Any] = {
+        "environment": environment,
+        "subject": subject,
+        "prices": priced,
+        "seen": seen,
+        "query": checklist.query_of(subject),
+    }
+    if request.method == "POST":
+        context["problem"] = _switched_on(request, pk, subject, seen)
+        if not context["problem"]:
+            said = gettext("%(model)s was switched on.") % {"model": subject.model}
+            messages.success(request, said)
+            return redirect(
+                f"{reverse('environment_preflight', args=[pk])}?{checklist.query_of(subject)}"
+            )
+    status = 409 if context.get("problem") else 200
+    return render(request, "admin_models/switch_on.html", context, status=status)
+
+
+def _switched_on(request: StaffRequest, pk: int, subject: Subject, price: str) -> str:
+    """Switch on what was confirmed; the sentence of what kept it from being done, or nothing."""
+    if request.POST.get("price", "").replace("\r\n", "\n") != price:
+        return gettext("The price has changed meanwhile. Look at it again before you confirm.")
+    try:
+        async_to_sync(catalogue.switch_on)(pk, subject.group, subject.model)
+    except CloudBaseError as error:
+        return words.filled(error.user_message, error.params)
+    return ""
+
+
+def _prices(facts: Facts, subject: Subject) -> list[str]:
+    managed = facts.managed(subject.group, subject.model)
+    return prices.lines(managed) if managed else []
+
+
+def _group_typed(form: SubjectForm, facts: Facts, subject: Subject) -> str:
+    """The group, if it is another one than what was asked for leads to by itself."""
+    follows = rules.suggested(subject.intent, facts, form.cleaned_data["model"])
+    return "" if follows.group == subject.group else subject.group
+
+
+def _known_models(facts: Facts) -> list[str]:
+    """Names to choose from: the catalogue's, and those that are switched on."""
+    managed = {model.model for group in facts.catalogue.answer or () for model in group.models}
+    listed = {entry.model for group in facts.groups.answer or () for entry in group.models}
+    return sorted(managed | listed)
+
+
+def _address(request: StaffRequest, pk: int) -> str:
+    return f"{reverse('environment_preflight', args=[pk])}?{request.GET.urlencode()}"

@@ -1,0 +1,5 @@
+"""Wiring: settings, server, commands. Loaded before everything else."""
+
+from chatsite import memory
+
+memory.spare_wamp()

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import sys
 from contextlib import suppress
+from types import ModuleType
 from typing import Final
 
 _M_ARENA_MAX: Final = -8  # mallopt(3)
+
+
+class _Spared(ModuleType):
+    """Stands where a module would be whose classes are only ever named, never used."""
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (), {})
+
+
+def spare_wamp() -> None:
+    """Keep the messages of WAMP from being loaded: 9 MiB for a protocol nobody here speaks.
+
+    autobahn, which daphne uses for websockets alone, would load them with everything else.
+    """
+    name = "autobahn.wamp.message"
+    sys.modules.setdefault(name, _Spared(name))
 
 
 def share_one_heap() -> None:

@@ -219,6 +219,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * MAX_FRAME_SIZE
 MAX_ANSWER_SECONDS = env.int("CHATSITE_MAX_ANSWER_SECONDS", default=3600)
 SHUTDOWN_GRACE_SECONDS = env.float("CHATSITE_SHUTDOWN_GRACE", default=5.0)
 
+# Whoever shows this token may read the counters at /metrics; empty: nobody.
+
+METRICS_TOKEN: str = env("CHATSITE_METRICS_TOKEN", default="")
+
 # Preflight: how old an answer may be that a call relies on, and how long one is waited for.
 
 PREFLIGHT_MAX_AGE_SECONDS = env.float("CHATSITE_PREFLIGHT_MAX_AGE", default=600.0)

@@ -15,5 +15,6 @@ urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
     path("i18n/setlang/", login_not_required(set_language), name="set_language"),
+    path("metrics", views.metrics, name="metrics"),
     path("setup/<str:token>/", views.setup, name="setup"),
 ]

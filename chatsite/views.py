@@ -1,7 +1,8 @@
-"""The page behind the one-time link of the first administrator."""
+"""The page behind the one-time link of the first administrator, and the figures for operations."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth import get_user_model, login
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import UserCreationForm
@@ -9,8 +10,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from chatsite import first_admin
 
@@ -44,3 +47,15 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
         return redirect("home")
     return render(request, "chatsite/setup.html", {"form": form})
+
+
+@login_not_required
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The counters of this process for whoever shows the token of `CHATSITE_METRICS_TOKEN`; for
+    everybody else, and without a token, there is no such page."""
+    token, shown = settings.METRICS_TOKEN, request.headers.get("Authorization", "")
+    if not token or not constant_time_compare(shown, f"Bearer {token}"):
+        raise Http404
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)

@@ -29,7 +29,12 @@ from admin_models.preflight.facts import REFUSALS
 from admin_models.preflight.seeing import CALL
 from chat.cloudbase import group_names
 from chat.cloudbase.control_plane import Answered, ControlPlane
-from chat.cloudbase.errors import CloudBaseError, EnvironmentNotFound, ProviderTimedOut
+from chat.cloudbase.errors import (
+    ActionUnknown,
+    CloudBaseError,
+    EnvironmentNotFound,
+    ProviderTimedOut,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +127,8 @@ async def _ask(environment: Environment, action: str) -> None:
     try:
         answered = await _within_time(environment, ACTIONS[action])
     except CloudBaseError as error:
-        logger.warning("%s of environment %s failed: %s", action, environment.pk, error.code)
+        level = logging.INFO if isinstance(error, ActionUnknown) else logging.WARNING
+        logger.log(level, "%s of environment %s failed: %s", action, environment.pk, error.code)
         await _keep(noting.failed, environment.pk, action, "", error, asked_at)
     except Exception:  # the edge of a task: whoever waits sees what was known before
         logger.exception("%s of environment %s broke", action, environment.pk)

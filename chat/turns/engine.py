@@ -26,7 +26,7 @@ from chat.cloudbase.errors import CloudBaseError, ContextTooLong
 from chat.cloudbase.messages import ChatRequest
 from chat.cloudbase.messages import Message as SentMessage
 from chat.models import LIVE, Conversation, Message, Status
-from chat.turns import history, owner, settling
+from chat.turns import history, metrics, owner, settling
 from chat.turns.errors import (
     AlreadyAnswering,
     AnsweredNothing,
@@ -90,6 +90,7 @@ async def _answer(turn: Turn, reply: Reply) -> None:
     except Exception:  # the edge of a task: whatever it was, the turn ends and the person hears
         logger.exception("reply %s broke", reply.pk)
         reply.end(Status.FAILED, OurFault())
+    metrics.count(reply)
     await _settle(reply)
     await _tell_preflight(turn, reply)
 

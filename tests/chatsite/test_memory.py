@@ -37,3 +37,12 @@ def test_what_is_loaded_is_frozen_and_what_was_freed_is_returned():
     measured = json.loads(done.stdout)
     assert measured["frozen"] > 1000
     assert measured["after"] < measured["before"]
+
+
+def test_what_nobody_speaks_is_not_loaded_and_daphne_works_without():
+    check = (
+        "import sys; from chatsite.server import Server; import autobahn.twisted.websocket; "
+        "sys.exit('autobahn.wamp.message_fbs' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", check], cwd=processes.PROJECT, check=False)
+    assert done.returncode == 0

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 from chat.cloudbase import ChatModel, CloudBase, HttpPool, OpenAICompatible
 from chat.cloudbase.errors import CloudBaseError, FixableBy, Stage, _
 
-from . import crypto
+from . import crypto, endings
 from .models import AIModel, Environment, ModelGroup
 
 T = TypeVar("T")
@@ -54,15 +54,8 @@ async def opened() -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
-            await _ended(_open.tasks)
+            await endings.ended(_open.tasks)
             _open = None
-
-
-async def _ended(tasks: set[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
 
 
 def in_background(work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:

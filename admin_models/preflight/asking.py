@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
-from admin_models import connections, control_plane
+from admin_models import connections, control_plane, endings
 from admin_models.models import AIModel, Environment, ModelGroup
 from admin_models.preflight import noting
 from admin_models.preflight.eligibility import GROWTH_ACTIVITY
@@ -264,8 +264,7 @@ async def renewing() -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        await endings.ended([task])
 
 
 async def _keep_renewing() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from contextvars import Context, copy_context
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -20,6 +20,7 @@ from channels.exceptions import ChannelFull
 from channels.layers import BaseChannelLayer, get_channel_layer
 from django.utils import translation
 
+from admin_models import endings
 from chat.models import Message, Status
 from chat.rendering import fragments
 from chat.turns import readers
@@ -29,9 +30,8 @@ from chat.turns.settling import Settling
 
 logger = logging.getLogger(__name__)
 
-INSISTENCE = 0.5
-"""Seconds after which a task is cancelled again: a library under it may swallow a cancellation that
-meets a result, as `asyncio.wait_for` does before Python 3.12."""
+LAST_WORDS = 2.0
+"""Seconds that readers have to pass on how an answer ended before its process goes."""
 LEASE = 30.0
 """Seconds that a watch from another process lasts unless it is asked for again."""
 
@@ -187,7 +187,10 @@ def stop_here(pk: int) -> bool:
 
 
 async def interrupt_all(grace: float) -> None:
-    """Let the answers of this process go on for `grace` seconds, then end them as interrupted."""
+    """Let the answers of this process go on for `grace` seconds, then end them as interrupted.
+
+    Returns when those who read them have heard the end.
+    """
     answers = list(_process().answers.values())
     if not answers:
         return
@@ -196,16 +199,9 @@ async def interrupt_all(grace: float) -> None:
     while pending:
         for answer in answers:
             answer.end_as(Status.INTERRUPTED)
-        _done, pending = await asyncio.wait(pending, timeout=INSISTENCE)
-
-
-async def ended(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel `tasks` and wait for their end."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _done, pending = await asyncio.wait(pending, timeout=INSISTENCE)
+        _done, pending = await asyncio.wait(pending, timeout=endings.INSISTENCE)
+    if readers_left := set[asyncio.Task[Any]]().union(*(a.reply.readers for a in answers)):
+        await asyncio.wait(readers_left, timeout=LAST_WORDS)
 
 
 # Watch

@@ -22,6 +22,9 @@ async def follow(reply: Reply, send: Send, cursor: Cursor | None) -> None:
 
     Returns when the answer rests; `send` may wait for as long as its socket needs.
     """
+    if (task := asyncio.current_task()) is not None:
+        reply.readers.add(task)
+        task.add_done_callback(reply.readers.discard)
     rests_until = 0.0
     while True:
         frames, cursor = reply.step_from(cursor)

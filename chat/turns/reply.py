@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from chat.cloudbase.errors import CloudBaseError
 from chat.cloudbase.events import (
@@ -43,7 +44,8 @@ class Reply:
     """The state of one answer, written by one task and watched by any number of readers.
 
     `version` only grows. Times are seconds of the monotonic clock. `was_asked` says whether a
-    request was made of the model; only then there is something for the ledger.
+    request was made of the model; only then there is something for the ledger. `readers` are the
+    tasks that follow it.
     """
 
     NOTHING = Cursor(-1, blocks.START, 0, Status.QUEUED)
@@ -70,6 +72,7 @@ class Reply:
         self.version = 0
         self.new_question = new_question
         self.row = message
+        self.readers: set[asyncio.Task[Any]] = set()
         self._is_at_rest = False
         self._changed = asyncio.Event()
         self._last_step: _Step | None = None

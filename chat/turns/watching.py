@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.translation import get_language
 
+from admin_models import endings
 from chat.models import Message
 from chat.rendering import fragments
 from chat.turns import owner, readers
@@ -56,7 +57,7 @@ class Page:
 
     async def leave(self) -> None:
         """End all readers."""
-        await owner.ended(self._readers.values())
+        await endings.ended(self._readers.values())
 
     def _forget(self, pk: int, task: asyncio.Task[None]) -> None:
         if self._readers.get(pk) is task:

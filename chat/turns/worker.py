@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from admin_models import endings
 from chat.models import Worker
 from chat.turns import log, owner, reaper
 
@@ -40,7 +41,7 @@ async def working() -> AsyncGenerator[None, None]:
         yield
     finally:
         await owner.interrupt_all(settings.SHUTDOWN_GRACE_SECONDS)
-        await owner.ended(chores)
+        await endings.ended(chores)
         await Worker.objects.filter(pk=worker.pk).adelete()
         owner.closed()
         await database_sync_to_async(_let_go_of_connection)()

@@ -47,7 +47,8 @@ class MessageForm(forms.Form):
     def __init__(self, *args: Any, conversation: int | None = None, **kwargs: Any) -> None:
         """`conversation` is the number of the one that the question is for; None: a new one."""
         super().__init__(*args, **kwargs)
-        self.fields["model"].queryset = _models_for(conversation)  # type: ignore[attr-defined]  # fields are typed by their base class
+        if self.data.get("model"):
+            self.fields["model"].queryset = _models_for(conversation)  # type: ignore[attr-defined]  # fields are typed by their base class
 
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"].replace("\r\n", "\n")

@@ -1,4 +1,10 @@
+from __future__ import annotations
+
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -7,3 +13,18 @@ class AdminModelsConfig(AppConfig):
 
     name = "admin_models"
     verbose_name = _("Models and environments")
+
+    def ready(self) -> None:
+        """See that tables which only grow are protected after every migration, as one that
+        rebuilds a table loses what protected it."""
+        post_migrate.connect(_protect, sender=self)
+
+
+def _protect(sender: AppConfig, using: str, **_: Any) -> None:
+    from admin_models import append_only  # noqa: PLC0415  # models are not loaded before
+
+    connection = connections[using]
+    there = connection.introspection.table_names()
+    for name in ("AuditEntry", "Price"):
+        if (table := sender.get_model(name)._meta.db_table) in there:
+            append_only.protect(connection, table)

@@ -6,11 +6,11 @@ import pytest
 from asgiref.sync import SyncToAsync
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connections
+from django.db import connection, connections
 
+from admin_models import append_only, local
 from admin_models import connections as clients
-from admin_models import local
-from admin_models.models import AIModel, ModelGroup
+from admin_models.models import AIModel, AuditEntry, ModelGroup, Price
 from chat.models import Conversation
 from chat.turns import worker
 from tests.fakes.model_server import ModelServer
@@ -31,6 +31,15 @@ def threads_that_let_go(django_db_setup):
     """asgiref's thread keeps its connection; a database that is in use cannot be dropped."""
     yield
     SyncToAsync.single_thread_executor.submit(connections.close_all).result()
+
+
+@pytest.fixture(autouse=True)
+def tables_that_only_grow_can_be_emptied(_django_db_helper, request):
+    """After a test that commits, its tables are emptied; on SQLite row by row."""
+    yield
+    if "transactional_db" in request.fixturenames and connection.vendor == "sqlite":
+        for table in (AuditEntry, Price):
+            append_only.unprotect(connection, table._meta.db_table)
 
 
 @pytest.fixture

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.validators import RegexValidator, URLValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from admin_models import crypto
@@ -60,6 +63,15 @@ class Environment(HoldsKey):
     )
     sealed_secret_id = models.TextField(editable=False, blank=True)
     sealed_secret_key = models.TextField(editable=False, blank=True)
+    cloud_keys_set_at = models.DateTimeField(_("pair set"), null=True, editable=False)
+    cloud_keys_set_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("pair set by"),
+    )
     is_enabled = models.BooleanField(_("enabled"), default=True)
     is_default = models.BooleanField(_("default"), default=False)
     renewal_due_at = models.DateTimeField(null=True, editable=False)
@@ -96,7 +108,15 @@ class Environment(HoldsKey):
         """Whether the secret id and key of the account are stored; they are never shown."""
         return bool(self.sealed_secret_id and self.sealed_secret_key)
 
-    def keep_cloud_keys(self, secret_id: str, secret_key: str) -> None:
-        """Seal the account's pair into the row; empty ones remove it. Does not save."""
+    def keep_cloud_keys(
+        self,
+        secret_id: str,
+        secret_key: str,
+        by: AbstractBaseUser | AnonymousUser | None = None,
+    ) -> None:
+        """Seal the account's pair into the row, set by person `by` now; empty ones remove it.
+        Does not save."""
         self.sealed_secret_id = crypto.seal(secret_id)
         self.sealed_secret_key = crypto.seal(secret_key)
+        self.cloud_keys_set_at = timezone.now()
+        self.cloud_keys_set_by_id = by.pk if by else None

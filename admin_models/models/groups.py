@@ -113,6 +113,8 @@ class AIModel(models.Model):
         blank=True,
         help_text=_('Sent with every request, for example {"temperature": 0.2}.'),
     )
+    enable_mcp = models.BooleanField(_("MCP"), default=False)
+    tags = models.JSONField(_("tags"), default=list, blank=True)
     notice = models.CharField(
         _("notice"),
         max_length=300,

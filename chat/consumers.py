@@ -18,6 +18,7 @@ from chat.forms.messages import MessageForm
 from chat.models import Conversation, Message
 from chat.rendering import fragments
 from chat.turns import engine, owner
+from chat.turns.questions import Question
 from chat.turns.watching import Page
 
 logger = logging.getLogger(__name__)
@@ -89,13 +90,18 @@ class ConversationConsumer(PageConsumer):
             await self._refuse(key, [gettext("Something broke on this site. Please try again.")])
 
     async def _ask(self, content: dict[str, Any], key: str) -> None:
-        form, turn = await _asked(self.conversation_pk, content)
-        if form.errors:
-            await self._refuse(key, form.sentences())
-            return
-        if turn is not None:
-            await engine.begin(turn)
-        await self.send(fragments.accepted_frame(key))
+        wrong: list[str] = []
+
+        def check(conversation: Conversation) -> Question | None:
+            form = MessageForm(conversation.owner_id, content, conversation=conversation)
+            wrong[:] = form.sentences()
+            return None if wrong else form.question()
+
+        await engine.ask(self.conversation_pk, check)
+        if wrong:
+            await self._refuse(key, wrong)
+        else:
+            await self.send(fragments.accepted_frame(key))
 
     async def _stop(self) -> None:
         live = Message.objects.live().filter(conversation=self.conversation_pk)
@@ -110,7 +116,8 @@ class ConversationConsumer(PageConsumer):
         model = await AIModel.objects.select_related("group__environment").filter(pk=pk).afirst()
         if model is None:
             raise preflight.ModelNotEnabled
-        if (refusal := await database_sync_to_async(switcher.refusal)(model)) is not None:
+        refusal = await database_sync_to_async(switcher.refusal)(self.scope["user"].pk, model)
+        if refusal is not None:
             raise refusal
         await Conversation.objects.filter(pk=self.conversation_pk).aupdate(model=model)
         await self.send(fragments.composer_error_frame([]))
@@ -186,11 +193,3 @@ def _state(pk: int, user_pk: int) -> tuple[list[Message], int | None]:
 @database_sync_to_async
 def _turn(pk: int, question: int) -> list[Message]:
     return list(Message.objects.shown(pk).filter(Q(pk=question) | Q(question=question)))
-
-
-@database_sync_to_async
-def _asked(pk: int, content: dict[str, Any]) -> tuple[MessageForm, engine.Turn | None]:
-    """What was asked of conversation `pk`, checked, and saved if there is nothing wrong with it."""
-    form = MessageForm(content, conversation=pk)
-    turn = engine.saved_question(pk, **form.cleaned_data) if form.is_valid() else None
-    return form, turn

@@ -8,20 +8,31 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from admin_models import switcher
 from admin_models.models import AIModel
 from chat.models import Conversation
+from chat.turns.questions import Question
+
+
+class ModelField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic only in the stubs
+    """Any model; the one that is `kept` is known and not looked up."""
+
+    kept: AIModel | None = None
+
+    def to_python(self, value: Any) -> AIModel | None:
+        if self.kept is not None and str(value) == str(self.kept.pk):
+            return self.kept
+        return super().to_python(value)
 
 
 class MessageForm(forms.Form):
     """A question: its text, the model to ask, and the sender's own name for it.
 
-    A model that is not ready is refused, unless it is the one that `conversation` has: there the
-    answer says what is wrong, and what to do.
+    A model that is not ready, or not for who asks, is refused, unless it is the one that
+    `conversation` has: there the answer says what is wrong, and what to do.
     """
 
     text = forms.CharField(
@@ -30,9 +41,9 @@ class MessageForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 1}),
         error_messages={"required": _("Please write something first.")},
     )
-    model = forms.ModelChoiceField(
+    model = ModelField(
         label=_("Model"),
-        queryset=AIModel.objects.none(),
+        queryset=AIModel.objects.select_related("group__environment"),
         required=False,
         error_messages={
             "invalid_choice": _("This model cannot be used now. Please choose another one.")
@@ -44,11 +55,13 @@ class MessageForm(forms.Form):
 
     field_order = ["key", "text", "model"]
 
-    def __init__(self, *args: Any, conversation: int | None = None, **kwargs: Any) -> None:
-        """`conversation` is the number of the one that the question is for; None: a new one."""
+    def __init__(
+        self, asker_pk: int, *args: Any, conversation: Conversation | None = None, **kwargs: Any
+    ) -> None:
+        """`conversation` is the one that the question is for, its model loaded; None: a new one."""
         super().__init__(*args, **kwargs)
-        if self.data.get("model"):
-            self.fields["model"].queryset = _models_for(conversation)  # type: ignore[attr-defined]  # fields are typed by their base class
+        self.asker_pk = asker_pk
+        self.kept = self.fields["model"].kept = conversation.model if conversation else None  # type: ignore[attr-defined]  # fields are typed by their base class
 
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"].replace("\r\n", "\n")
@@ -77,19 +90,17 @@ class MessageForm(forms.Form):
         model: AIModel | None = self.cleaned_data["model"]
         if model is None:
             # A page that sends it empty shows that none is chosen; nobody else chooses one then.
-            if self.data.get("model") == "" and switcher.loaded().default is not None:
+            if self.data.get("model") == "" and switcher.loaded(self.asker_pk).default:
                 raise ValidationError(_("Please choose a model first."), code="no_model")
-        elif not model.is_kept and (refusal := switcher.refusal(model)):  # type: ignore[attr-defined]  # annotated
+        elif model != self.kept and (refusal := switcher.refusal(self.asker_pk, model)):
             sentence = gettext(refusal.user_message) % refusal.params
             raise ValidationError(sentence, code=refusal.code)
         return model
 
+    def question(self) -> Question:
+        """What is asked; expects the form to be valid."""
+        return Question(**self.cleaned_data)
+
     def sentences(self) -> list[str]:
         """Everything that is wrong, in the reader's language."""
         return [str(sentence) for errors in self.errors.values() for sentence in errors]
-
-
-def _models_for(conversation: int | None) -> QuerySet[AIModel]:
-    """All models; `is_kept` says of one that it is the conversation's."""
-    kept = Conversation.objects.filter(pk=conversation or 0, model=OuterRef("pk"))
-    return AIModel.objects.select_related("group__environment").annotate(is_kept=Exists(kept))

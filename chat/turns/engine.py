@@ -1,4 +1,4 @@
-"""Runs a turn: saves the question, asks the model, keeps the answer, and ends it one way or other.
+"""Runs a turn: asks the model, keeps the answer, and ends it one way or other.
 
 The answer runs as a task of its own, so that whoever asked is free at once, and so that it goes
 on when nobody is watching.
@@ -10,31 +10,22 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import F
-from django.utils import timezone
+from django.db import DatabaseError
 
-from admin_models import connections
+from admin_models import access, connections
 from admin_models.models import AIModel
 from admin_models.preflight import asking, gate
 from chat.cloudbase import ChatModel
 from chat.cloudbase.errors import CloudBaseError, ContextTooLong
 from chat.cloudbase.messages import ChatRequest
 from chat.cloudbase.messages import Message as SentMessage
-from chat.models import LIVE, Conversation, Message, Status
-from chat.turns import history, metrics, owner, settling
-from chat.turns.errors import (
-    AlreadyAnswering,
-    AnsweredNothing,
-    AnswerTookTooLong,
-    ConversationGone,
-    NothingToAnswer,
-    OurFault,
-)
+from chat.models import Message, Status
+from chat.turns import history, metrics, owner, questions, settling
+from chat.turns.errors import AnsweredNothing, AnswerTookTooLong, OurFault
+from chat.turns.questions import Check, Question, Turn
 from chat.turns.reply import Reply
 
 logger = logging.getLogger(__name__)
@@ -45,15 +36,20 @@ ATTEMPTS_TO_FIT = 4
 """How often the history is shortened before the person is told that it does not fit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A question, what was said before it, and the model to ask."""
+async def ask(conversation_pk: int, check: Check) -> None:
+    """Save the question that `check` makes of the conversation, and begin to answer it.
 
-    question: Message
-    is_new: bool
-    message: Message
-    model: AIModel | None
-    said: Sequence[SentMessage]
+    Nothing happens if it makes none, or one that was asked before. Raises `AlreadyAnswering`,
+    `ConversationGone`, and what `check` raises.
+    """
+    turn = await owner.saving().save(conversation_pk, check)
+    if turn is not None:
+        await begin(turn)
+
+
+def saved(conversation_pk: int, question: Question) -> Turn | None:
+    """Save `question`, to be handed to `begin`; for a view, whose thread is its own."""
+    return questions.save(conversation_pk, lambda _conversation: question, owner.worker_pk())
 
 
 async def regenerate(conversation_pk: int, message_pk: int) -> None:
@@ -62,7 +58,8 @@ async def regenerate(conversation_pk: int, message_pk: int) -> None:
     If one to this question is being written, that is what was asked for. Raises
     `AlreadyAnswering`, and `NothingToAnswer` if there is no such answer.
     """
-    turn = await _saved_retry(conversation_pk, message_pk)
+    save = database_sync_to_async(questions.save_retry)
+    turn = await save(conversation_pk, message_pk, owner.worker_pk())
     if turn is not None:
         await begin(turn)
 
@@ -96,6 +93,7 @@ async def _answer(turn: Turn, reply: Reply) -> None:
 
 
 async def _ask(turn: Turn, reply: Reply) -> None:
+    await access.check(turn.asker_pk, turn.model)
     model = await gate.passed(turn.model)
     client = connections.chat_model(model)
     limit = history.budget(model)
@@ -149,105 +147,3 @@ async def _settle(reply: Reply) -> None:
             continue
         return
     logger.error("reply %s was not saved; the reaper will, from its checkpoints", reply.pk)
-
-
-# The rows of a turn
-
-
-def saved_question(
-    conversation_pk: int, text: str, *, key: str = "", model: AIModel | None = None
-) -> Turn | None:
-    """Save the question `text` and the row of its answer, to be handed to `begin` at once.
-
-    `model` becomes the conversation's model if given. None for a question whose `key` was saved
-    before: it is not asked again. Raises `AlreadyAnswering` and `ConversationGone`.
-    """
-    try:
-        with transaction.atomic():
-            conversation = _conversation(conversation_pk, model)
-            said = _said(conversation, before=None)
-            question = conversation.messages.create(
-                role=Message.Role.USER, text=text, key=key, status=Status.DONE
-            )
-            message = _new_answer(conversation, question)
-    except IntegrityError as error:
-        if key and Message.objects.filter(conversation=conversation_pk, key=key).exists():
-            return None
-        raise AlreadyAnswering from error
-    said.append(SentMessage("user", text))
-    return Turn(question, True, message, conversation.model, said)
-
-
-@database_sync_to_async
-def _saved_retry(conversation_pk: int, message_pk: int) -> Turn | None:
-    try:
-        with transaction.atomic():
-            conversation = _conversation(conversation_pk, None)
-            answer = (
-                conversation.messages.select_related("question")
-                .filter(pk=message_pk, question__isnull=False)
-                .first()
-            )
-            if answer is None or answer.question is None:
-                raise NothingToAnswer
-            question = answer.question
-            if question.answers.filter(status__in=LIVE).exists():
-                return None
-            said = _said(conversation, before=question)
-            message = _new_answer(conversation, question)
-    except IntegrityError as error:
-        raise AlreadyAnswering from error
-    said.append(SentMessage("user", question.text))
-    return Turn(question, False, message, conversation.model, said)
-
-
-def _conversation(pk: int, model: AIModel | None) -> Conversation:
-    rows = Conversation.objects.filter(pk=pk)
-    if model is None:
-        rows = rows.select_related("model__group__environment")
-    conversation = rows.first()
-    if conversation is None:
-        raise ConversationGone
-    if model is not None:
-        has_changed = model.pk != conversation.model_id
-        conversation.model = model
-        if has_changed:
-            conversation.save(update_fields=["model"])
-    return conversation
-
-
-def _new_answer(conversation: Conversation, question: Message) -> Message:
-    model = conversation.model
-    message = conversation.messages.create(
-        role=Message.Role.ASSISTANT,
-        status=Status.QUEUED,
-        question=question,
-        model=model,
-        requested_model=model.name if model else "",
-        worker_id=owner.worker_pk(),
-    )
-    Conversation.objects.filter(pk=conversation.pk).update(
-        revision=F("revision") + 1, active_at=timezone.now()
-    )
-    return message
-
-
-def _said(conversation: Conversation, before: Message | None) -> list[SentMessage]:
-    """Earlier questions with the newest answer of each; a question without any text in answer
-    stays, as the person may refer to it."""
-    messages = conversation.messages.order_by("pk").only("role", "text", "question")
-    if before is not None:
-        messages = messages.filter(pk__lt=before.pk)
-    answers: dict[int, str] = {}
-    questions: list[Message] = []
-    for message in messages:
-        if message.question_id is None:
-            questions.append(message)
-        elif message.text:
-            answers[message.question_id] = message.text
-    said: list[SentMessage] = []
-    for question in questions:
-        said.append(SentMessage("user", question.text))
-        if question.pk in answers:
-            said.append(SentMessage("assistant", answers[question.pk]))
-    return said

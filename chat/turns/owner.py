@@ -25,6 +25,7 @@ from chat.models import Message, Status
 from chat.rendering import fragments
 from chat.turns import readers
 from chat.turns.log import Log
+from chat.turns.questions import Saving
 from chat.turns.reply import Reply
 from chat.turns.settling import Settling
 
@@ -71,8 +72,9 @@ class _Process:
     channel: str
     loop: asyncio.AbstractEventLoop
     context: Context
+    saving: Saving
+    settling: Settling
     log: Log = field(default_factory=Log)
-    settling: Settling = field(default_factory=Settling)
     answers: dict[int, _Answer] = field(default_factory=dict)
     watches: dict[str, _Forwarding] = field(default_factory=dict)
 
@@ -83,7 +85,15 @@ _here: _Process | None = None
 def open_for_work(worker_pk: int, channel: str) -> None:
     """From now on this process owns answers, as worker `worker_pk` listening on `channel`."""
     global _here
-    _here = _Process(worker_pk, channel, asyncio.get_running_loop(), copy_context())
+    context = copy_context()
+    _here = _Process(
+        worker_pk,
+        channel,
+        asyncio.get_running_loop(),
+        context,
+        saving=Saving(worker_pk, context),
+        settling=Settling(context),
+    )
 
 
 def closed() -> None:
@@ -114,6 +124,11 @@ def worker_pk() -> int:
 def log() -> Log:
     """The log of this process."""
     return _process().log
+
+
+def saving() -> Saving:
+    """Where questions for this process are saved."""
+    return _process().saving
 
 
 def settling() -> Settling:

@@ -1,18 +1,14 @@
-"""How answers come to rest: the settled row and its ledger row, in one transaction.
-
-Answers often end together. Those that end while others are being written down share the next
-transaction, so that a busy process spends less on each.
-"""
+"""How answers come to rest: the settled row and its ledger row, in one transaction; together
+where they end together."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
+from contextvars import Context
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 
-from channels.db import database_sync_to_async
 from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -20,8 +16,9 @@ from django.utils import timezone
 from admin_models import local
 from admin_models.models import TokenPack
 from chat.models import LIVE, Checkpoint, Conversation, Message, Status, Usage
-from chat.turns import tokens
+from chat.turns import charging, tokens
 from chat.turns.reply import Reply
+from chat.turns.together import Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +82,14 @@ def estimated(row: Usage, prompt_tokens: int | None, answer: str) -> Usage:
 class Settling:
     """Writes down answers of this process for good, together where they end together."""
 
-    def __init__(self) -> None:
-        self._waiting: dict[int, _Ending] = {}
-        self._writing = asyncio.Lock()
+    def __init__(self, context: Context) -> None:
+        """`context` is that of the process."""
+        self._together: Together[_Ending] = Together(_write_down, context)
 
     async def settle(self, message: Message, outcome: Outcome) -> Message:
         """As the function `settle`; for any number of answers at once."""
-        ending = self._waiting[message.pk] = _Ending(message, outcome)
-        async with self._writing:
-            if not ending.is_written:  # nobody who waited before wrote for all
-                together = {message.pk: ending} | self._waiting
-                self._waiting.clear()
-                await database_sync_to_async(_write_down)(list(together.values()))
+        ending = _Ending(message, outcome)
+        await self._together.write(ending)
         return ending.result()
 
 
@@ -120,11 +113,6 @@ class _Ending:
         self.outcome = outcome
         self.row: Message | None = None
         self.error: Exception | None = None
-
-    @property
-    def is_written(self) -> bool:
-        """Whether there is a result."""
-        return self.row is not None or self.error is not None
 
     def result(self) -> Message:
         """The row, or the error that writing it met."""
@@ -181,6 +169,7 @@ def _write(endings: Iterable[_Ending]) -> None:
         else:
             ending.row = Message.objects.select_related("usage").get(pk=ending.message.pk)
     Checkpoint.objects.filter(message__in=rows).delete()
+    charging.charge(ledger)
     Usage.objects.bulk_create(ledger)
     _draw_down(ledger)
     Conversation.objects.filter(pk__in={row.conversation_id for row in rows}).update(

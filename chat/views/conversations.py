@@ -46,19 +46,19 @@ def home(request: AppRequest) -> HttpResponse:
         return render(request, "chat/_conversations.html", {"listed": _listed(request)})
     if request.method != "POST":
         return _page(request, None, None)
-    form = MessageForm(request.POST)
+    form = MessageForm(request.user.pk, request.POST)
     if not form.is_valid():
         return _page(request, None, form, status=422)
     asked = Message.objects.asked_before(request.user, form.cleaned_data["key"])
     if asked is not None:
         return redirect(asked.conversation)
-    text, model = form.cleaned_data["text"], form.cleaned_data["model"]
+    question = form.question()
     conversation = Conversation.objects.create(
         owner=request.user,
-        title=title_from(text),
-        model=model or switcher.loaded().default or AIModel.objects.default(),
+        title=title_from(question.text),
+        model=question.model or _default(request.user.pk),
     )
-    turn = engine.saved_question(conversation.pk, text, key=form.cleaned_data["key"])
+    turn = engine.saved(conversation.pk, question)
     if turn is not None:
         async_to_sync(engine.begin)(turn)
     return redirect(conversation)
@@ -76,8 +76,9 @@ def _page(
     request: AppRequest, current: Conversation | None, form: MessageForm | None, status: int = 200
 ) -> HttpResponse:
     """A page with `form` as it was sent, or an empty one."""
-    offered = switcher.loaded()
-    form = form or MessageForm(initial={"model": current.model_id if current else offered.default})
+    offered = switcher.loaded(request.user.pk)
+    chosen = current.model_id if current else offered.default
+    form = form or MessageForm(request.user.pk, initial={"model": chosen})
     context = {
         "conversation": current,
         "listed": _listed(request),
@@ -89,6 +90,16 @@ def _page(
         "max_length": settings.MAX_MESSAGE_LENGTH,
     }
     return render(request, "chat/conversation.html", context, status=status)
+
+
+def _default(user_pk: int) -> AIModel | None:
+    """What a person's conversation begins with if they chose nothing; where nothing is ready, a
+    model whose refusal says why. One that they may not use only if there is no other."""
+    offered = switcher.loaded(user_pk)
+    if offered.default is not None or not offered.choices:
+        return offered.default or AIModel.objects.default()
+    theirs = [choice.model.pk for choice in offered.choices]
+    return AIModel.objects.filter(pk__in=theirs).default()
 
 
 def _chosen(current: Conversation | None, offered: Switcher, form: MessageForm) -> Choice | None:

@@ -30,11 +30,13 @@ REST = 1.0
 
 
 class Seat(msgspec.Struct):
-    """One reader: the socket to open, as whom, and the name of the stream to ask for."""
+    """One reader: the socket to open, as whom, the name of the stream to ask for, and the model
+    that a page names with each question."""
 
     address: str
     stream: str
     headers: dict[str, str] = {}
+    model: int | None = None
 
 
 class Plan(msgspec.Struct):
@@ -135,15 +137,16 @@ class PageReader:
     )
     _TAG = re.compile(r"<[^>]*>")
 
-    def __init__(self) -> None:
+    def __init__(self, model: int | None) -> None:
         self.is_done = False
         self.trouble = ""
+        self._model = "" if model is None else str(model)
         self._blocks: list[str] = []
 
     def question(self, order: Order) -> str:
         """What the page's composer sends."""
-        form = {"action": "send", "text": str(order), "key": str(uuid.uuid4())}
-        return msgspec.json.encode(form).decode()
+        form = {"text": str(order), "key": str(uuid.uuid4()), "model": self._model}
+        return msgspec.json.encode({"action": "send", **form}).decode()
 
     def take(self, frame: str) -> str:
         """Apply a frame to the page."""
@@ -180,7 +183,7 @@ class Reading:
         self.stream = seat.stream
         self._order = Order(seat.stream, plan.tokens, plan.rate)
         self._patience = plan.patience
-        self._reader: Reader = PageReader() if plan.kind == "page" else RelayReader()
+        self._reader: Reader = PageReader(seat.model) if plan.kind == "page" else RelayReader()
         self._shown: list[tuple[float, int]] = []
         self._mishap = ""
 

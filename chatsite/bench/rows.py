@@ -23,10 +23,11 @@ GROUP = "custom-bench"
 
 
 class Chair(msgspec.Struct):
-    """Where a person may sit: their conversation and the cookie of their session."""
+    """Where a person may sit: their conversation, the cookie of their session, their model."""
 
     conversation: int
     cookie: str
+    model: int
 
 
 def make(base_url: str, count: int) -> list[Chair]:
@@ -62,7 +63,8 @@ def _chair(person: User, model: AIModel) -> Chair:
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = person.get_session_auth_hash()
     session.save()
-    return Chair(conversation.pk, f"{settings.SESSION_COOKIE_NAME}={session.session_key}")
+    cookie = f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+    return Chair(conversation.pk, cookie, model.pk)
 
 
 def troubles() -> Iterator[str]:

@@ -120,6 +120,7 @@ class _Scene:
             "CHATSITE_DATA_DIR": str(folder / "data"),
             "DATABASE_URL": f"sqlite:///{folder}/data/chatsite.sqlite3",
             "REDIS_URL": "",
+            "CHATSITE_PRIVATE_HOSTS": "127.0.0.1",  # the service that we start ourselves
         }
         self._upstream, self._base_url = self._start_upstream()
         self.relay = self._start_relay()
@@ -186,4 +187,4 @@ class _Scene:
 def _seat(url: str, chair: Chair) -> Seat:
     address = f"{url.replace('http', 'ws', 1)}/ws/conversations/{chair.conversation}/?seen=0"
     headers = {"Cookie": chair.cookie, "Origin": url}
-    return Seat(address, f"page-{chair.conversation}", headers)
+    return Seat(address, f"page-{chair.conversation}", headers, chair.model)

@@ -13,6 +13,7 @@ from admin_models.preflight import asking
 from chat.models import Conversation, Message, Usage
 from chat.rendering import fragments
 from chat.turns import engine
+from chat.turns.questions import Question
 from tests.admin_models.conftest import make_environment
 from tests.chat.sockets import opened
 from tests.fakes.environment import CloudBaseEnvironment
@@ -148,10 +149,8 @@ async def test_the_gate_costs_an_answer_at_home_one_query_at_the_most(
     chosen = {"conversation": conversation, "at_home": at_home}[kind]
     queries = CaptureQueriesContext(connection)
     await database_sync_to_async(queries.__enter__)()
-    turn = await database_sync_to_async(engine.saved_question)(chosen.pk, "Hi")
-    assert turn is not None
-    await engine.begin(turn)
-    async for _ in _until_done(turn.message.pk):
+    await engine.ask(chosen.pk, lambda _conversation: Question("Hi"))
+    async for _ in _until_done(chosen.pk):
         pass
     statements = await database_sync_to_async(lambda: [query["sql"] for query in queries])()
     await database_sync_to_async(queries.__exit__)(None, None, None)
@@ -161,5 +160,7 @@ async def test_the_gate_costs_an_answer_at_home_one_query_at_the_most(
 
 
 async def _until_done(pk: int):
-    while (await Message.objects.aget(pk=pk)).status != "done":
+    while not await Message.objects.filter(
+        conversation=pk, role="assistant", status="done"
+    ).aexists():
         yield

@@ -39,7 +39,7 @@ def record(
     old, new = different(dict(before or {}), dict(after or {}))
     AuditEntry.objects.create(
         actor_pk=getattr(actor, "pk", None),
-        actor=actor.get_username() if actor is not None else COMMAND_LINE,
+        actor=name_of(actor),
         action=action,
         subject_kind=kind,
         subject_key=key[:300],
@@ -47,6 +47,11 @@ def record(
         before=old,
         after=new,
     )
+
+
+def name_of(actor: Actor) -> str:
+    """As whom `actor` is written down."""
+    return actor.get_username() if actor is not None else COMMAND_LINE
 
 
 def state_of(row: Model, names: Iterable[str] | None = None) -> dict[str, Any]:

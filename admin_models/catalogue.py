@@ -1,123 +1,164 @@
-"""Switches models on. The vendor's action replaces a group's whole list, so we merge: nothing that
-somebody else switched on is lost."""
+"""Switches managed models on and off, at a price that somebody has confirmed."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Final
+from collections.abc import Mapping
+from functools import partial
 
-from django.core.cache import cache
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 
-from admin_models import control_plane
-from admin_models.models import AIModel, Environment
-from admin_models.preflight import PreflightFailed, asking
-from chat.cloudbase import group_names
-from chat.cloudbase.control_plane import (
-    ON,
-    AIModelEntry,
-    AIModelGroup,
-    Answered,
-    ControlPlane,
+from admin_models import (
+    audit,
+    catalogue_prices,
+    control_plane,
+    currencies,
+    group_changes,
+    group_errors,
+    group_records,
+    group_writing,
+    prices,
 )
-from chat.cloudbase.errors import _
-
-CHANGE_TAKES: Final = 120
-"""Seconds after which a change that never ended keeps nobody from the next."""
-ATTEMPTS: Final = 3
-"""How often a change is made again that somebody else's undid at the same moment."""
-
-
-class ModelNotInCatalogue(PreflightFailed):
-    code = "preflight_not_in_catalogue"
-    is_retryable = False
-    user_message = _(
-        "The catalogue of the environment has no model %(model)s; capital letters count."
-    )
+from admin_models.group_changes import Outcome
+from admin_models.group_writing import Change, Settings
+from admin_models.model_lists import Entries
+from admin_models.models import Environment, Price
+from admin_models.preflight import asking
+from chat.cloudbase import group_names
+from chat.cloudbase.control_plane import ON, AIModelEntry, ManagedModel
 
 
-class NoSuchGroup(PreflightFailed):
-    code = "preflight_no_such_group"
-    is_retryable = False
-    user_message = _("The environment has no group %(group)s in which to switch a model on.")
-
-
-class SwitchNotKept(PreflightFailed):
-    code = "preflight_switch_not_kept"
-    user_message = _(
-        "%(model)s was switched on, but the environment does not list it. Please try again."
-    )
-
-
-async def switch_on(environment_pk: int, group: str, model: str) -> None:
+async def switch_on(
+    actor: audit.Actor,
+    environment_pk: int,
+    group: str,
+    model: str,
+    price_words: str,
+    currency: str,
+) -> Outcome:
     """Switch `model` on in `group`, and the group itself; what is on stays as it is.
 
-    Reads the list again, writes it with the model added, and reads it back. Changes of one group
-    made here wait for each other. Raises NoSuchGroup, ModelNotInCatalogue, SwitchNotKept, and
-    whatever the control plane says.
+    `price_words` is the price that was shown, as `catalogue_prices.words` puts it, and `currency`
+    the one that the person took it for; both are kept as what they confirmed. For a model that is
+    on, that is all that happens. Raises PriceChanged, CurrencyUnknown, ModelNotInCatalogue (of the
+    managed group; its exact name comes from there), NoSuchGroup, another GroupChangeFailed, and
+    what the control plane says.
     """
+    if currency not in currencies.CODES:
+        raise group_errors.CurrencyUnknown(group, currency=currency)
     environment = await Environment.objects.aget(pk=environment_pk)
-    plane = control_plane.of(environment)
-    entry = await _entry(plane, group, model)
-    async with _alone(environment_pk, group):
-        for _attempt in range(ATTEMPTS):
-            await _write(plane, group, entry)
-            asked_at = timezone.now()
-            said = await plane.describe_ai_models()
-            if _is_on(said, group, model):
-                break
-        else:
-            raise SwitchNotKept(model=model)
+    managed = await _managed(environment, group, model)
+    if price_words != catalogue_prices.words(managed):
+        raise group_errors.PriceChanged(group, model=model)
+    entry = AIModelEntry(managed.model, enable_mcp=managed.enable_mcp)
+    outcome = await group_changes.carry_out(
+        Change(
+            actor,
+            environment,
+            group,
+            wish=partial(_with, entry),
+            settings=Settings(status=ON),
+            action="model.switched_on",
+            model=model,
+        )
+    )
+    await database_sync_to_async(_confirm)(actor, environment, group, managed, currency)
+    return outcome
+
+
+async def switch_off(actor: audit.Actor, environment_pk: int, group: str, model: str) -> Outcome:
+    """Switch `model` off; the group stays on. Does nothing to one that is off.
+
+    Raises NoSuchGroup, another GroupChangeFailed, and what the control plane says.
+    """
+    return await group_changes.carry_out(
+        Change(
+            actor,
+            await Environment.objects.aget(pk=environment_pk),
+            group,
+            wish=partial(_without, model),
+            action="model.switched_off",
+            model=model,
+        )
+    )
+
+
+def confirmed(environment: Environment) -> Mapping[tuple[str, str], Price]:
+    """What was confirmed last of each model of the catalogue, by group and model; in one query."""
+    rows = Price.objects.filter(env_id=environment.env_id).exclude(words="").order_by("pk")
+    return {(price.group, price.model): price for price in rows}
+
+
+def asks_again(managed: ManagedModel, price: Price | None) -> bool:
+    """Whether the catalogue says another price than the one that was confirmed, or one where none
+    was."""
+    return catalogue_prices.words(managed) != (price.words if price else "")
+
+
+async def _managed(environment: Environment, group: str, model: str) -> ManagedModel:
+    """The catalogue's entry, read now; of other groups than the managed one it may have none."""
+    if group_names.is_custom(group):
+        return ManagedModel(model)
+    plane, asked_at = control_plane.of(environment), timezone.now()
+    said = await group_writing.within(
+        settings.PREFLIGHT_TIMEOUT_SECONDS, plane.describe_managed_ai_model_list()
+    )
     await asking.keep_answer(environment, said, asked_at)
-    await _note(environment_pk, group, model, asked_at)
-    await asking.announce(environment_pk)
-
-
-async def _entry(plane: ControlPlane, group: str, model: str) -> AIModelEntry:
-    """As the model is to be listed; of the managed group only what the catalogue has."""
-    if group != group_names.MANAGED:
-        return AIModelEntry(model)
-    catalogue = (await plane.describe_managed_ai_model_list()).value
-    for listed in catalogue:
+    for listed in said.value:
         for managed in listed.models if listed.group_name == group else ():
             if managed.model == model:
-                return AIModelEntry(model, enable_mcp=managed.enable_mcp)
-    raise ModelNotInCatalogue(model=model)
+                return managed
+    if group == group_names.MANAGED:
+        raise group_errors.ModelNotInCatalogue(group, model=model)
+    return ManagedModel(model)
 
 
-async def _write(plane: ControlPlane, name: str, entry: AIModelEntry) -> None:
-    """Add the entry to what the group lists now; one that it has keeps its settings."""
-    group = _named(await plane.describe_ai_models(), name)
-    if group is None:
-        raise NoSuchGroup(group=name)
-    kept = [*group.models] if group.offers(entry.model) else [*group.models, entry]
-    await plane.update_ai_model(name, models=kept, status=ON)
+def _with(entry: AIModelEntry, listed: Entries) -> tuple[AIModelEntry, ...]:
+    """One that is listed keeps its settings."""
+    is_listed = any(other.model == entry.model for other in listed)
+    return (*listed,) if is_listed else (*listed, entry)
 
 
-def _is_on(said: Answered[tuple[AIModelGroup, ...]], name: str, model: str) -> bool:
-    group = _named(said, name)
-    return group is not None and group.is_on and group.offers(model)
+def _without(model: str, listed: Entries) -> tuple[AIModelEntry, ...]:
+    return tuple(entry for entry in listed if entry.model != model)
 
 
-def _named(said: Answered[tuple[AIModelGroup, ...]], name: str) -> AIModelGroup | None:
-    return next((group for group in said.value if group.group_name == name), None)
+@transaction.atomic
+def _confirm(
+    actor: audit.Actor, environment: Environment, group: str, managed: ManagedModel, currency: str
+) -> None:
+    """Keep the price as confirmed by `actor` now, unless it already is, or there is none."""
+    before = confirmed(environment).get((group, managed.model))
+    is_known = before is not None and before.currency == currency
+    if not managed.prices or (is_known and not asks_again(managed, before)):
+        return
+    price = Price.objects.create(
+        env_id=environment.env_id,
+        group=group,
+        model=managed.model,
+        currency=currency,
+        tiers=_figures(managed, currency),
+        words=catalogue_prices.words(managed),
+        valid_from=timezone.now(),
+        set_by=audit.name_of(actor),
+    )
+    audit.record(
+        actor,
+        "price.confirmed",
+        group_records.subject_of(environment, group, managed.model),
+        before=prices.state_of(before) if before else {},
+        after=prices.state_of(price),
+    )
 
 
-async def _note(environment_pk: int, group: str, model: str, at: datetime) -> None:
-    rows = AIModel.objects.filter(group__environment=environment_pk, group__name=group, name=model)
-    await rows.aupdate(switched_on_at=at)
-
-
-@asynccontextmanager
-async def _alone(environment_pk: int, group: str) -> AsyncGenerator[None, None]:
-    """Wait until nobody else changes the group; across processes where they share a cache."""
-    key = f"switching.{environment_pk}.{group}"
-    while not await cache.aadd(key, True, CHANGE_TAKES):  # noqa: ASYNC110  # maybe elsewhere
-        await asyncio.sleep(0.1)
+def _figures(managed: ManagedModel, currency: str) -> list[dict[str, str | int | None]]:
+    """Empty where the catalogue's words are no figures that a cost can be made of."""
+    found = catalogue_prices.tiers(managed)
     try:
-        yield
-    finally:
-        await cache.adelete(key)
+        prices.check(currency, found)
+    except ValidationError:
+        return []
+    return [tier.stored() for tier in found]

@@ -7,15 +7,28 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
-from chat.cloudbase import ChatModel, CloudBase, HttpPool, OpenAICompatible
+from django.conf import settings
+
+from chat.cloudbase import ChatModel, CloudBase, HttpPool, OpenAICompatible, addresses
 from chat.cloudbase.errors import CloudBaseError, FixableBy, Stage, _
 
-from . import crypto, endings
+from . import crypto, endings, local
 from .models import AIModel, Environment, ModelGroup
 
 T = TypeVar("T")
+
+_THIS_MACHINE: Final = addresses.allowing(("127.0.0.0/8", "::1"))
+"""Where the embedded model is, at a port that its own start chose."""
+
+
+def allowed_addresses() -> addresses.Allowed:
+    """What may be called besides public addresses: what the operator lists. Raises ValueError.
+
+    Whoever makes an HttpPool of their own gives it this.
+    """
+    return addresses.allowing(settings.PRIVATE_HOSTS)
 
 
 class KeyUnreadable(CloudBaseError):
@@ -32,9 +45,11 @@ class KeyUnreadable(CloudBaseError):
 
 @dataclass(slots=True)
 class _Open:
-    """The process's HTTP pool; an `httpx.AsyncClient` belongs to the loop that opened it."""
+    """The process's HTTP pools; an `httpx.AsyncClient` belongs to the loop that opened it."""
 
     pool: HttpPool
+    embedded_pool: HttpPool
+    """For the embedded model alone."""
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     context: Context = field(default_factory=copy_context)
     apps: dict[int, tuple[tuple[object, ...], CloudBase]] = field(default_factory=dict)
@@ -47,15 +62,23 @@ _open: _Open | None = None
 
 @asynccontextmanager
 async def opened() -> AsyncGenerator[None, None]:
-    """Hold the HTTP pool open for as long as the application runs."""
+    """Hold the HTTP pools open for as long as the application runs."""
     global _open
-    async with HttpPool() as pool:
-        _open = _Open(pool)
+    async with (
+        HttpPool(allowed=allowed_addresses()) as pool,
+        HttpPool(allowed=_THIS_MACHINE) as embedded_pool,
+    ):
+        _open = _Open(pool, embedded_pool)
         try:
             yield
         finally:
             await endings.ended(_open.tasks)
             _open = None
+
+
+def are_open_here() -> bool:
+    """Whether the application runs, on the loop that runs this."""
+    return _open is not None and _open.loop is asyncio.get_running_loop()
 
 
 def in_background(work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
@@ -86,9 +109,17 @@ def group_client(group: ModelGroup) -> ChatModel:
     """The client of a group, as `chat_model`."""
     if group.environment.is_local:
         key = _unsealed(group.sealed_key)
-        app = OpenAICompatible(base_url=group.base_url, api_key=key, http=_pool())
+        app = OpenAICompatible(base_url=group.base_url, api_key=key, http=_pool_of(group))
         return app.ai().create_model(group.name)
     return cloudbase_app(group.environment).ai().create_model(group.name)
+
+
+def stored_key(group: ModelGroup) -> str:
+    """The key of a group, to try the address with that it is stored for; "" for none.
+
+    Raises `KeyUnreadable`.
+    """
+    return _unsealed(group.sealed_key)
 
 
 def cloudbase_app(environment: Environment) -> CloudBase:
@@ -136,8 +167,16 @@ def _made(environment: Environment) -> CloudBase:
     )
 
 
-def _pool() -> HttpPool | None:
-    return _open.pool if _open else None
+def _pool_of(group: ModelGroup) -> HttpPool:
+    """The embedded model is on this machine, at an address that we chose ourselves: it needs no
+    entry in the operator's list, and nothing of that list counts for it."""
+    if local.is_embedded(group):
+        return _open.embedded_pool if _open else HttpPool(allowed=_THIS_MACHINE)
+    return _pool()
+
+
+def _pool() -> HttpPool:
+    return _open.pool if _open else HttpPool(allowed=allowed_addresses())
 
 
 def _unsealed(sealed: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
 
+from admin_models import roles
 from admin_models.forms.preflight import SubjectForm
 from admin_models.models import Environment
 from admin_models.page_sockets import NOT_FOUND, SIGNED_OUT, PageConsumer, parsed
@@ -28,8 +29,11 @@ REFRESH: Final = 30.0
 """Seconds after which what is shown is shown anew, as everything grows older."""
 
 
-class _StaffConsumer(PageConsumer):
-    """A page of somebody who administers this site; anybody else is sent away."""
+class _DeskConsumer(PageConsumer):
+    """A page of those whom `may_see` names; anybody else is sent away, also when they lose their
+    role while they look."""
+
+    may_see: Callable[[roles.Person], bool] = staticmethod(roles.is_admin)
 
     async def connect(self) -> None:
         """Accept whoever may be here. A refusal comes after accepting: only then does the browser
@@ -40,9 +44,7 @@ class _StaffConsumer(PageConsumer):
         user = self.scope["user"]
         if user is None or not user.is_authenticated:
             await self.close(SIGNED_OUT)
-        elif not user.is_staff:
-            await self.close(NOT_STAFF)
-        else:
+        elif await self.is_let_in():
             await self.begin()
 
     async def disconnect(self, code: int) -> None:
@@ -53,11 +55,18 @@ class _StaffConsumer(PageConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Do what the page asks, if this person may still ask."""
+        if await self.is_let_in():
+            await self.heard(parsed(text_data))
+
+    async def is_let_in(self) -> bool:
+        """Look again who is there; whoever may not see the page has it closed."""
         user = self.scope["user"]
-        if user is None or not await _is_staff(user.pk):
+        person = await _person(user.pk, self.may_see) if user is not None else None
+        if person is None:
             await self.close(NOT_STAFF)
-            return
-        await self.heard(parsed(text_data))
+            return False
+        self.may_change = roles.is_admin(person)
+        return True
 
     @abstractmethod
     async def begin(self) -> None:
@@ -80,8 +89,10 @@ class _StaffConsumer(PageConsumer):
         return task
 
 
-class BoardConsumer(_StaffConsumer):
+class BoardConsumer(_DeskConsumer):
     """One open board."""
+
+    may_see = staticmethod(roles.is_operator)
 
     async def begin(self) -> None:
         self._known: set[int] = set()
@@ -126,7 +137,7 @@ class BoardConsumer(_StaffConsumer):
         while self._changed:
             await asyncio.sleep(BREATH)
             changed, self._changed = self._changed, set()
-            pieces = await _sections(changed, frozenset(self._checking))
+            pieces = await self._pieces(changed)
             if changed - self._known or changed - pieces.keys():
                 await self._show_all()
                 continue
@@ -134,17 +145,21 @@ class BoardConsumer(_StaffConsumer):
                 await self.send(frames.partial(f"environment-{pk}", "outerMorph", html))
 
     async def _show_all(self) -> None:
-        pieces = await _sections(None, frozenset(self._checking))
+        pieces = await self._pieces(None)
         self._known = set(pieces)
         await self.send(frames.partial("environments", "innerMorph", "".join(pieces.values())))
 
+    async def _pieces(self, wanted: set[int] | None) -> dict[int, str]:
+        return await _sections(wanted, frozenset(self._checking), may_change=self.may_change)
+
     async def _keep_fresh(self) -> None:
-        while True:
-            await asyncio.sleep(REFRESH)
+        await asyncio.sleep(REFRESH)
+        while await self.is_let_in():
             await self._show_all()
+            await asyncio.sleep(REFRESH)
 
 
-class PreflightConsumer(_StaffConsumer):
+class PreflightConsumer(_DeskConsumer):
     """One open list of checks."""
 
     async def begin(self) -> None:
@@ -218,9 +233,10 @@ class PreflightConsumer(_StaffConsumer):
         await self._do(asking.renew(self._pk, "DescribeAIModels"))
 
     async def _keep_fresh(self) -> None:
-        while True:
-            await asyncio.sleep(REFRESH)
+        await asyncio.sleep(REFRESH)
+        while await self.is_let_in():
             self._show_soon()
+            await asyncio.sleep(REFRESH)
 
 
 async def _safely(work: Coroutine[Any, Any, None]) -> None:
@@ -230,18 +246,25 @@ async def _safely(work: Coroutine[Any, Any, None]) -> None:
         logger.exception("a page of environments could not be kept up to date")
 
 
-async def _is_staff(user_pk: int) -> bool:
-    return await User.objects.filter(pk=user_pk, is_staff=True, is_active=True).aexists()
+@database_sync_to_async
+def _person(pk: int, may_see: Callable[[roles.Person], bool]) -> User | None:
+    """A person as they are now, if they may sign in and see a page."""
+    person = User.objects.filter(pk=pk, is_active=True).first()
+    return person if person is not None and may_see(person) else None
 
 
 @database_sync_to_async
-def _sections(wanted: set[int] | None, checking: frozenset[int]) -> dict[int, str]:
+def _sections(
+    wanted: set[int] | None, checking: frozenset[int], *, may_change: bool
+) -> dict[int, str]:
     """The pieces of some environments, or of all."""
     rows = Environment.objects.all()
     if wanted is not None:
         rows = rows.filter(pk__in=wanted)
     shown = board.sections(rows, checking)
-    return {section.environment.pk: board.html_of(section) for section in shown}
+    return {
+        section.environment.pk: board.html_of(section, may_change=may_change) for section in shown
+    }
 
 
 @database_sync_to_async

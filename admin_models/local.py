@@ -40,7 +40,13 @@ def environment() -> Environment:
 
 def draws_on_packs(model: AIModel) -> bool:
     """Whether calls of `model`, with `group__environment` loaded, use up token packs of ours."""
-    return model.group.name == GROUP and model.group.environment.is_local
+    return is_embedded(model.group)
+
+
+def is_embedded(group: ModelGroup) -> bool:
+    """Whether `group`, with its environment loaded, holds the models that this installation
+    serves itself."""
+    return group.name == GROUP and group.environment.is_local
 
 
 @transaction.atomic

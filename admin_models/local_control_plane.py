@@ -14,7 +14,7 @@ from channels.db import database_sync_to_async
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from admin_models import local
+from admin_models import local, model_rows
 from admin_models.models import AIModel, Environment, ModelGroup
 from chat.cloudbase import errors, group_names
 from chat.cloudbase.control_plane import (
@@ -33,6 +33,7 @@ from chat.cloudbase.control_plane import (
     Page,
     PostpayPackage,
 )
+from chat.cloudbase.credentials import cleaned
 
 
 class LocalControlPlane:
@@ -57,7 +58,10 @@ class LocalControlPlane:
         remark: str | None = None,
         secret: GroupSecret | None = None,
     ) -> Answered[int | None]:
-        """Change a group; models that `models` leaves out are switched off, and kept."""
+        """Change a group; models that `models` leaves out are switched off, and kept.
+
+        A group here is called with an API key; an empty one removes what was stored.
+        """
         await database_sync_to_async(self._update)(
             group_name, models, status, base_url, remark, secret
         )
@@ -247,7 +251,7 @@ def _as_group(group: ModelGroup, models: Iterable[AIModel]) -> AIModelGroup:
     kind = "custom" if group_names.is_custom(group.name) else "builtin"
     return AIModelGroup(
         group.name,
-        models=tuple(AIModelEntry(model.name) for model in models if model.is_enabled),
+        models=tuple(_as_entry(model) for model in models if model.is_enabled),
         status=group.status,
         type=kind,
         origin_type=kind,
@@ -257,9 +261,14 @@ def _as_group(group: ModelGroup, models: Iterable[AIModel]) -> AIModelGroup:
     )
 
 
+def _as_entry(model: AIModel) -> AIModelEntry:
+    return AIModelEntry(model.name, enable_mcp=model.enable_mcp, tags=tuple(model.tags))
+
+
 def _as_managed(model: AIModel) -> ManagedModel:
     length = str(model.context_length) if model.context_length else ""
-    return ManagedModel(model.name, spec=ModelSpec(context_length=length))
+    spec = ModelSpec(context_length=length)
+    return ManagedModel(model.name, enable_mcp=model.enable_mcp, spec=spec)
 
 
 def _apply(
@@ -276,19 +285,33 @@ def _apply(
         if value is not None:
             setattr(group, name, value)
     if secret is not None:
-        group.keep_key(secret.api_key)
-    try:
-        group.full_clean()
-    except ValidationError as error:
-        raise errors.ControlParameterRefused(" ".join(error.messages)) from None
+        group.keep_key(_api_key(secret))
+    _check(group, "name", *changes)
     group.save()
 
 
+def _api_key(secret: GroupSecret) -> str:
+    """Raises KeyMalformed, and ControlParameterRefused for a key of another kind."""
+    if secret.secret_id or secret.secret_key:
+        raise errors.ControlParameterRefused(
+            "a group of this installation is called with an ApiKey, not with SecretId and SecretKey"
+        )
+    return cleaned(secret.api_key)
+
+
 def _replace_models(group: ModelGroup, entries: Sequence[AIModelEntry]) -> None:
-    names = [entry.model for entry in entries]
-    group.models.exclude(name__in=names).update(is_enabled=False)
-    for name in names:
-        AIModel.objects.update_or_create(group=group, name=name, defaults={"is_enabled": True})
+    for entry in entries:
+        _check(AIModel(name=entry.model), "name")
+    model_rows.offer(group, entries)
+
+
+def _check(row: ModelGroup | AIModel, *names: str) -> None:
+    """What the table says of each of these members alone; makes no query."""
+    others = [field.name for field in row._meta.fields if field.name not in names]
+    try:
+        row.clean_fields(exclude=others)
+    except ValidationError as error:
+        raise errors.ControlParameterRefused(" ".join(error.messages)) from None
 
 
 def _refuse(action: str) -> NoReturn:

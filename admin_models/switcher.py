@@ -18,6 +18,7 @@ from django.utils import dateformat, timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 
+from admin_models import access
 from admin_models.models import AIModel, Environment
 from admin_models.preflight import PreflightFailed, errors, gate, rules, seeing
 from admin_models.preflight.case import Terms
@@ -59,6 +60,13 @@ class Choice:
     """What the catalogue says of it."""
 
     @property
+    def shown(self) -> tuple[object, ...]:
+        """Everything that a page shows of it; two that are equal look the same."""
+        model = self.model
+        place = (model.group_id, model.group.name, model.group.environment.name)
+        return (model.pk, str(model), model.notice, *place, self.reason, self.facts)
+
+    @property
     def is_ready(self) -> bool:
         """Whether it can be chosen."""
         return self.check is None
@@ -92,9 +100,11 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Switcher:
-    """Everything that is offered."""
+    """Everything that is offered to a person."""
 
     choices: tuple[Choice, ...]
+    is_narrowed: bool = False
+    """Whether there is more that this person may not use."""
 
     @cached_property
     def shelves(self) -> tuple[Shelf, ...]:
@@ -130,8 +140,14 @@ class Switcher:
         return "" if is_only_group else str(group)
 
 
-def loaded() -> Switcher:
-    """All models as they are now, in four queries at most."""
+def loaded(user_pk: int) -> Switcher:
+    """All models that a person may use, as they are now: in four queries at most, and those of
+    `access.allowed`."""
+    return narrowed(everything(), user_pk)
+
+
+def everything() -> Switcher:
+    """All models as they are now, whoever may use them, in four queries at most."""
     rows = list(
         AIModel.objects.select_related("group__environment").order_by(
             "-group__environment__is_default", "group__environment__name", "group__name", "name"
@@ -142,11 +158,21 @@ def loaded() -> Switcher:
     return Switcher(tuple(_choice(row, facts[row.group.environment_id], terms) for row in rows))
 
 
-def refusal(model: AIModel) -> PreflightFailed | None:
-    """Why `model`, whose `group__environment` is loaded, cannot be chosen; None if it can.
+def narrowed(offered: Switcher, user_pk: int) -> Switcher:
+    """What is there for a person; costs what `access.allowed` costs."""
+    allowed = access.allowed(user_pk, [choice.model for choice in offered.choices])
+    choices = tuple(choice for choice in offered.choices if choice.model.pk in allowed)
+    return Switcher(choices, is_narrowed=len(choices) < len(offered.choices))
 
-    One query, and none for a custom group of the local environment.
+
+def refusal(user_pk: int, model: AIModel) -> PreflightFailed | None:
+    """Why a person cannot choose `model`, whose `group__environment` is loaded; None if they can.
+
+    One query, and none for a custom group of the local environment; and those of
+    `access.may_use`.
     """
+    if not access.may_use(user_pk, model):
+        return access.NotForYou()
     terms = gate.terms()
     return _choice(model, _last(seeing.facts_around(model), terms), terms).refusal
 

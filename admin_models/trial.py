@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from admin_models import connections
+from admin_models.findings import (
+    CONNECTION,
+    KEY,
+    NAME,
+    Finding,
+    Tried,
+    connected,
+    host_of,
+    looked_up,
+    not_tried,
+    refused,
+)
 from admin_models.models import Environment
 from admin_models.preflight.checks import State
 from chat.cloudbase import errors, group_names, tencent
@@ -45,34 +53,6 @@ _SIGNED: Final = (
 """Refusals that come after the signature was accepted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was tried. Sentences are English, marked for the translators."""
-
-    title: str
-    state: State
-    sentence: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    advice: str = ""
-    saw: str = ""
-    """In the service's own words and names; nothing in it is secret."""
-    request_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """What was found out of one address."""
-
-    title: str
-    host: str
-    findings: tuple[Finding, ...]
-
-    @property
-    def is_good(self) -> bool:
-        """Whether nothing stands in the way."""
-        return all(found.state in (State.OK, State.SKIPPED) for found in self.findings)
-
-
 async def of(environment: Environment) -> tuple[Tried, Tried]:
     """Try the gateway and the management interface of an environment, saved or not, at once.
 
@@ -90,13 +70,13 @@ async def _gateway(environment: Environment) -> Tried:
     try:
         app = connections.cloudbase_app(environment)
     except CloudBaseError as error:
-        return Tried(title, "", (_refused(_("API key"), error),))
-    host = _host(app.base_url)
-    if (name := await _looked_up(app.base_url)).state is not State.OK:
-        return Tried(title, host, (name, _not_tried(_CONNECTION), _not_tried(_KEY)))
+        return Tried(title, "", (refused(KEY, error),))
+    host = host_of(app.base_url)
+    if (name := await looked_up(app.base_url, _CHECK_ENVIRONMENT)).state is not State.OK:
+        return Tried(title, host, (name, not_tried(CONNECTION), not_tried(KEY)))
     refusal = await _asked_for_nothing(app.ai().create_model(group_names.MANAGED))
-    connection = _connected(app.base_url, refusal)
-    key = _key(refusal) if connection.state is not State.NOT_OK else _not_tried(_KEY)
+    connection = connected(app.base_url, refusal)
+    key = _key(refusal) if connection.state is not State.NOT_OK else not_tried(KEY)
     return Tried(title, host, (name, connection, key))
 
 
@@ -116,10 +96,10 @@ async def _asked_for_nothing(model: Any) -> CloudBaseError | None:
 
 def _key(error: CloudBaseError | None) -> Finding:
     if isinstance(error, _KEY_REFUSED) or type(error) is errors.NotAllowed:
-        return _refused(_KEY, error)
+        return refused(KEY, error)
     if error is None or isinstance(error, _KEY_ACCEPTED):
-        return _ok(_KEY, _("The gateway knows the API key."), error)
-    return _refused(_KEY, error, State.UNKNOWN)
+        return _ok(KEY, _("The gateway knows the API key."), error)
+    return refused(KEY, error, State.UNKNOWN)
 
 
 # The management interface
@@ -128,17 +108,17 @@ def _key(error: CloudBaseError | None) -> Finding:
 async def _management(environment: Environment) -> Tried:
     title = _("The management interface, which tells what is set up")
     url = environment.control_url or _standard_address(environment)
-    steps = (_NAME, _CONNECTION, _SIGNATURE, _PERMISSION)
+    steps = (NAME, CONNECTION, _SIGNATURE, _PERMISSION)
     if not environment.has_cloud_keys:
-        return Tried(title, _host(url), tuple(_without_keys(step) for step in steps[2:]))
-    if (name := await _looked_up(url)).state is not State.OK:
-        return Tried(title, _host(url), (name, *map(_not_tried, steps[1:])))
+        return Tried(title, host_of(url), tuple(_without_keys(step) for step in steps[2:]))
+    if (name := await looked_up(url, _CHECK_ENVIRONMENT)).state is not State.OK:
+        return Tried(title, host_of(url), (name, *map(not_tried, steps[1:])))
     said, error = await _described(environment)
-    connection = _connected(url, error)
+    connection = connected(url, error)
     if connection.state is State.NOT_OK:
-        return Tried(title, _host(url), (name, connection, *map(_not_tried, steps[2:])))
+        return Tried(title, host_of(url), (name, connection, *map(not_tried, steps[2:])))
     findings = (name, connection, _signature(error), _permission(environment, said, error))
-    return Tried(title, _host(url), findings)
+    return Tried(title, host_of(url), findings)
 
 
 Said = Answered[Page[EnvironmentInfo]]
@@ -160,10 +140,10 @@ async def _described(environment: Environment) -> tuple[Said | None, CloudBaseEr
 
 def _signature(error: CloudBaseError | None) -> Finding:
     if isinstance(error, _UNSIGNED):
-        return _refused(_SIGNATURE, error)
+        return refused(_SIGNATURE, error)
     if error is None or isinstance(error, _SIGNED):
         return _ok(_SIGNATURE, _("The secret id and key were accepted."), error)
-    return _refused(_SIGNATURE, error, State.UNKNOWN)
+    return refused(_SIGNATURE, error, State.UNKNOWN)
 
 
 def _permission(
@@ -174,12 +154,12 @@ def _permission(
             error, (*_UNSIGNED, errors.ControlPlaneFailed, errors.ControlPlaneSpokeGarbage)
         )
         if is_known:
-            return _refused(_PERMISSION, error)
-        return _not_tried(_PERMISSION)
+            return refused(_PERMISSION, error)
+        return not_tried(_PERMISSION)
     found = next((e for e in said.value.items if e.env_id == environment.env_id), None)
     if found is None:
         missing = errors.EnvironmentNotFound(request_id=said.request_id)
-        return _refused(_PERMISSION, missing)
+        return refused(_PERMISSION, missing)
     saw = ", ".join(filter(None, (found.alias, found.status, found.region)))
     sentence = _("The account may see the environment and its models.")
     return Finding(_PERMISSION, State.OK, sentence, saw=saw, request_id=said.request_id)
@@ -192,79 +172,11 @@ def _standard_address(environment: Environment) -> str:
 
 # What both have
 
-
-_NAME: Final = _("Name (DNS)")
-_CONNECTION: Final = _("Connection (TLS)")
-_KEY: Final = _("API key")
 _SIGNATURE: Final = _("Signature")
 _PERMISSION: Final = _("Permission")
-
-_ADVICE: Final[Mapping[str, str]] = {
-    "provider_not_trusted": _("Check the address, and whether a proxy stands in between."),
-    "provider_unreachable": _("Check the address, and whether a firewall lets this server out."),
-    "provider_timed_out": _("Try again; if it stays so, check firewall and proxy."),
-    "key_refused": _("Make a new API key in the console and copy all of it."),
-    "key_expired": _("Make a new API key in the console."),
-    "secret_pair_refused": _("Copy the secret id and the secret key of one pair again."),
-    "clock_skewed": _("Set the clock of this server."),
-    "control_not_authorized": _("Let the account read CloudBase (tcb), or use another pair."),
-    "environment_not_found": _("Check the environment id, the region and the account."),
-    "environment_suspended": _("Settle what the environment owes, in the console."),
-    "wrong_address": _("Check the environment id and the gateway address."),
-    "control_plane_spoke_garbage": _("Check the management address."),
-}
-"""What to do about an error, by its code."""
-
-
-async def _looked_up(url: str) -> Finding:
-    parts = urlsplit(url)
-    try:
-        async with asyncio.timeout(settings.PREFLIGHT_TIMEOUT_SECONDS):
-            found = await asyncio.get_running_loop().getaddrinfo(
-                parts.hostname, parts.port or 443, type=socket.SOCK_STREAM
-            )
-    except (OSError, TimeoutError, UnicodeError):
-        return Finding(
-            _NAME,
-            State.NOT_OK,
-            _("There is no server of the name %(host)s."),
-            {"host": _host(url)},
-            advice=_("Check the environment id, the region and the name service of this server."),
-        )
-    return Finding(
-        _NAME,
-        State.OK,
-        _("%(host)s was found."),
-        {"host": _host(url)},
-        saw=", ".join(dict.fromkeys(str(address[0]) for *_rest, address in found)),
-    )
-
-
-def _connected(url: str, error: CloudBaseError | None) -> Finding:
-    if isinstance(error, errors.ProviderTimedOut):
-        return _refused(_CONNECTION, error, State.UNKNOWN)
-    if isinstance(
-        error, errors.ProviderUnreachable | errors.ProviderNotTrusted | errors.IllegalBaseUrl
-    ):
-        return _refused(_CONNECTION, error)
-    if urlsplit(url).scheme == "http":
-        sentence = _("The server answers, but the address is plain http: keys travel unencrypted.")
-        return Finding(_CONNECTION, State.SKIPPED, sentence)
-    return Finding(_CONNECTION, State.OK, _("The connection is encrypted and the server proven."))
-
-
-def _refused(title: str, error: CloudBaseError | None, state: State = State.NOT_OK) -> Finding:
-    if error is None:
-        return _not_tried(title)
-    return Finding(
-        title,
-        state,
-        error.user_message,
-        error.params,
-        advice=_ADVICE.get(error.code, ""),
-        saw=error.detail or error.code,
-        request_id=error.request_id,
-    )
+_CHECK_ENVIRONMENT: Final = _(
+    "Check the environment id, the region and the name service of this server."
+)
 
 
 def _ok(title: str, sentence: str, error: CloudBaseError | None) -> Finding:
@@ -275,10 +187,6 @@ def _ok(title: str, sentence: str, error: CloudBaseError | None) -> Finding:
     )
 
 
-def _not_tried(title: str) -> Finding:
-    return Finding(title, State.UNKNOWN, _("Not tried: something before it does not work."))
-
-
 def _without_keys(title: str) -> Finding:
     return Finding(
         title,
@@ -286,7 +194,3 @@ def _without_keys(title: str) -> Finding:
         _("Not tried: this takes the secret id and key of the account."),
         advice=_("Enter them, or go on without: what they would show stays unknown."),
     )
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc

@@ -16,6 +16,8 @@ class UsageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in
         "group_name",
         "requested_model",
         "total_tokens",
+        "cost",
+        "currency",
         "confidence",
         "final_status",
         "error_code",

@@ -13,6 +13,9 @@ from django.utils.translation import gettext
 from admin_models import preflight, switcher
 from admin_models.models import AIModel
 from admin_models.page_sockets import NOT_FOUND, SIGNED_OUT, PageConsumer, parsed
+from admin_models.preflight import asking
+from admin_models.switcher import Choice, Switcher
+from chat import live_choices
 from chat.cloudbase.errors import CloudBaseError
 from chat.forms.messages import MessageForm
 from chat.models import Conversation, Message
@@ -44,6 +47,7 @@ class ConversationConsumer(PageConsumer):
         self.conversation_pk: int = self.scope["url_route"]["kwargs"]["pk"]
         self.page = Page(self.send, self.channel_name)
         self.questions: set[int] = set()
+        self.user_pk: int | None = None
         await self.accept()
         user = self.scope["user"]
         if user is None or not user.is_authenticated:
@@ -54,9 +58,14 @@ class ConversationConsumer(PageConsumer):
         if revision is None:
             await self.close(NOT_FOUND)
             return
+        self.user_pk = user.pk
+        await self.channel_layer.group_add(asking.ALL_CHANGES, self.channel_name)
+        live_choices.of_this_process.join(self._show_choices)
         await self._catch_up(messages, is_stale=self.query("seen") != str(revision))
 
     async def disconnect(self, code: int) -> None:
+        live_choices.of_this_process.leave(self._show_choices)
+        await self.channel_layer.group_discard(asking.ALL_CHANGES, self.channel_name)
         await self.channel_layer.group_discard(
             owner.group_of(self.conversation_pk), self.channel_name
         )
@@ -66,6 +75,8 @@ class ConversationConsumer(PageConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Do what the page asks; whatever goes wrong, what was typed stays there."""
+        if self.user_pk is None:  # sent before the refusal was heard
+            return
         content = parsed(text_data)
         key = _key(content)
         try:
@@ -77,7 +88,7 @@ class ConversationConsumer(PageConsumer):
                 case {"action": "regenerate", "message": str(pk)} if _is_pk(pk):
                     await self._regenerate(int(pk))
                 case {"action": "choose", "model": str(pk)} if _is_pk(pk):
-                    await self._choose(int(pk))
+                    await self._choose(self.user_pk, int(pk))
                 case _:
                     await self._refuse(
                         key, [gettext("This page sent something unknown. Reload it.")]
@@ -112,11 +123,11 @@ class ConversationConsumer(PageConsumer):
         await engine.regenerate(self.conversation_pk, pk)
         await self.send(fragments.composer_error_frame([]))
 
-    async def _choose(self, pk: int) -> None:
+    async def _choose(self, user_pk: int, pk: int) -> None:
         model = await AIModel.objects.select_related("group__environment").filter(pk=pk).afirst()
         if model is None:
             raise preflight.ModelNotEnabled
-        refusal = await database_sync_to_async(switcher.refusal)(self.scope["user"].pk, model)
+        refusal = await database_sync_to_async(switcher.refusal)(user_pk, model)
         if refusal is not None:
             raise refusal
         await Conversation.objects.filter(pk=self.conversation_pk).aupdate(model=model)
@@ -155,7 +166,17 @@ class ConversationConsumer(PageConsumer):
         """Another process has sent everything of an answer."""
         self.page.deliver(event)
 
+    async def preflight_changed(self, _event: dict[str, Any]) -> None:
+        """Something is known anew about what can be called."""
+        live_choices.of_this_process.look()
+
     # The page
+
+    async def _show_choices(self, offered: Switcher) -> None:
+        """Show what can be chosen now; `offered` is what everybody may choose from together."""
+        if self.user_pk is not None:
+            theirs, chosen = await _choices(offered, self.user_pk, self.conversation_pk)
+            await self.send(fragments.choices_frame(theirs, chosen, self.scope["user"]))
 
     async def _catch_up(self, messages: list[Message], *, is_stale: bool) -> None:
         self.questions.update(message.pk for message in messages if message.question_id is None)
@@ -193,3 +214,11 @@ def _state(pk: int, user_pk: int) -> tuple[list[Message], int | None]:
 @database_sync_to_async
 def _turn(pk: int, question: int) -> list[Message]:
     return list(Message.objects.shown(pk).filter(Q(pk=question) | Q(question=question)))
+
+
+@database_sync_to_async
+def _choices(offered: Switcher, user_pk: int, pk: int) -> tuple[Switcher, Choice | None]:
+    """What a person may choose from, and what conversation `pk` has chosen."""
+    chosen = Conversation.objects.filter(pk=pk).values_list("model", flat=True).first()
+    theirs = switcher.narrowed(offered, user_pk)
+    return theirs, theirs.find(chosen)

@@ -15,7 +15,7 @@ _PATH = settings.DATA_DIR / "keys" / "first-admin"
 
 def is_missing() -> bool:
     """Whether nobody administers this installation yet."""
-    return not get_user_model().objects.filter(is_superuser=True).exists()
+    return not get_user_model().objects.filter(is_staff=True).exists()
 
 
 def link(base_url: str) -> str | None:

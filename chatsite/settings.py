@@ -23,11 +23,14 @@ DATA_DIR = Path(env.str("CHATSITE_DATA_DIR", default=str(BASE_DIR / "data"))).re
 SECRET_KEY = env.str("DJANGO_SECRET_KEY", default="") or keyfiles.read_or_create(
     DATA_DIR / "keys" / "django-secret"
 )
-SEALING_KEYS: list[str] = (
-    env.list("CHATSITE_SECRET_KEYS", default=[])
-    or keyfiles.read_or_create(
+# The keys of the file, which may change while we run, count where the variable gives none.
+SEALING_KEYS: list[str] = env.list("CHATSITE_SECRET_KEYS", default=[])
+SEALING_KEY_FILE = (
+    None
+    if SEALING_KEYS
+    else keyfiles.KeyFile(
         DATA_DIR / "keys" / "sealing", make=lambda: urlsafe_b64encode(token_bytes(32)).decode()
-    ).split()
+    )
 )
 
 DEBUG = env.bool("DJANGO_DEBUG", default=False)
@@ -209,6 +212,11 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# Addresses that are not public are called only if they are listed here: host, host:port, address,
+# network.
+
+PRIVATE_HOSTS: list[str] = env.list("CHATSITE_PRIVATE_HOSTS", default=[])
+
 # Conversations
 
 MAX_MESSAGE_LENGTH = env.int("CHATSITE_MAX_MESSAGE_LENGTH", default=32_000)
@@ -216,6 +224,8 @@ MAX_MESSAGE_LENGTH = env.int("CHATSITE_MAX_MESSAGE_LENGTH", default=32_000)
 # what is longer than that the page does not send.
 MAX_FRAME_SIZE = max(1024 * 1024, 4 * 6 * MAX_MESSAGE_LENGTH + 64 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * MAX_FRAME_SIZE
+# A team may name everybody, and every model of every group.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 MAX_ANSWER_SECONDS = env.int("CHATSITE_MAX_ANSWER_SECONDS", default=3600)
 SHUTDOWN_GRACE_SECONDS = env.float("CHATSITE_SHUTDOWN_GRACE", default=5.0)
 
@@ -227,6 +237,7 @@ METRICS_TOKEN: str = env("CHATSITE_METRICS_TOKEN", default="")
 
 PREFLIGHT_MAX_AGE_SECONDS = env.float("CHATSITE_PREFLIGHT_MAX_AGE", default=600.0)
 PREFLIGHT_TIMEOUT_SECONDS = env.float("CHATSITE_PREFLIGHT_TIMEOUT", default=10.0)
+GROUP_CHANGE_TIMEOUT_SECONDS = env.float("CHATSITE_GROUP_CHANGE_TIMEOUT", default=30.0)
 PREFLIGHT_BLOCKING_SWITCHES: list[int] = env.list(
     "CHATSITE_PREFLIGHT_BLOCKING_SWITCHES", cast=int, default=[]
 )

@@ -12,6 +12,7 @@ from chatsite import views
 urlpatterns = [
     path("", include("chat.urls")),
     path("environments/", include("admin_models.urls")),
+    path("", include("admin_models.site_urls")),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
     path("i18n/setlang/", login_not_required(set_language), name="set_language"),

@@ -8,17 +8,20 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, connections
 
-from admin_models import append_only, local
+from admin_models import access, append_only, local
 from admin_models import connections as clients
 from admin_models.models import AIModel, AuditEntry, ModelGroup, Price
 from chat.models import Conversation
 from chat.turns import worker
+from tests import processes
 from tests.fakes.model_server import ModelServer
 
 
 def pytest_configure() -> None:
     """Leave out what only a long-lived server needs: collected files, and a pool of connections
-    (each test has threads of its own, which never give theirs back)."""
+    (each test has threads of its own, which never give theirs back). The services are on loopback,
+    so an operator's setting lets us call them there."""
+    settings.PRIVATE_HOSTS = [processes.SERVICES]
     settings.DATABASES["default"]["OPTIONS"].pop("pool", None)
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
@@ -34,12 +37,21 @@ def threads_that_let_go(django_db_setup):
 
 
 @pytest.fixture(autouse=True)
-def tables_that_only_grow_can_be_emptied(_django_db_helper, request):
+def tables_that_only_grow_can_be_emptied(request):
     """After a test that commits, its tables are emptied; on SQLite row by row."""
+    if "transactional_db" not in request.fixturenames or connection.vendor != "sqlite":
+        yield
+        return
+    request.getfixturevalue("_django_db_helper")  # which empties them after what follows
     yield
-    if "transactional_db" in request.fixturenames and connection.vendor == "sqlite":
-        for table in (AuditEntry, Price):
-            append_only.unprotect(connection, table._meta.db_table)
+    for table in (AuditEntry, Price):
+        append_only.unprotect(connection, table._meta.db_table)
+
+
+@pytest.fixture(autouse=True)
+def nobody_knows_what_everyone_may_use():
+    """A process keeps that for a second, in which a test may begin."""
+    access.forget()
 
 
 @pytest.fixture

@@ -63,6 +63,7 @@ class Installation:
             **os.environ,
             "CHATSITE_DATA_DIR": str(self.data),
             "DATABASE_URL": None,
+            "CHATSITE_PRIVATE_HOSTS": processes.SERVICES,
             **self.variables,
             **variables,
         }

@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+SERVICES = "127.0.0.1"
+"""Where the stand-ins for model services are: not public, so each process is told."""
 
 # Environment variables for a process, on top of our own; None removes one.
 Variables = dict[str, str | None]
@@ -32,7 +34,11 @@ class Process:
         self, command: Sequence[str], log: Path, variables: Variables | None = None
     ) -> None:
         self.log = log
-        changed: Variables = {**os.environ, **(variables or {})}
+        changed: Variables = {
+            **os.environ,
+            "CHATSITE_PRIVATE_HOSTS": SERVICES,
+            **(variables or {}),
+        }
         with log.open("ab") as output:
             self._offset = output.tell()  # a second process may go on in the same file
             self._process = subprocess.Popen(

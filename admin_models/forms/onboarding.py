@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django import forms
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from admin_models.forms.addresses import AddressesForm
+from admin_models.forms.groups import SecretField
 from admin_models.models import Environment
 from chat.cloudbase import CloudBase, errors
 from chat.cloudbase.errors import CloudBaseError
@@ -22,7 +25,7 @@ _FIELD_OF: Final[dict[type[CloudBaseError], str]] = {
 """Where an error of the client is shown; others stand above the form."""
 
 
-class IdentityForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in the stubs
+class IdentityForm(AddressesForm):
     """Which environment it is."""
 
     class Meta:
@@ -50,22 +53,12 @@ class IdentityForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only i
         return saved
 
 
-def _secret(label: Any, help_text: Any = "") -> forms.CharField:
-    return forms.CharField(
-        label=label,
-        help_text=help_text,
-        required=False,
-        max_length=4000,
-        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )
-
-
 class KeysForm(forms.Form):
     """What an environment is reached with; checked as the client checks it."""
 
-    api_key = _secret(_("API key"), _("Of the gateway; models are called with it."))
-    secret_id = _secret(_("Secret id"))
-    secret_key = _secret(_("Secret key"))
+    api_key = SecretField(_("API key"), _("Of the gateway; models are called with it."))
+    secret_id = SecretField(_("Secret id"))
+    secret_key = SecretField(_("Secret key"))
 
     def __init__(self, environment: Environment, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -88,13 +81,13 @@ class KeysForm(forms.Form):
             self.add_error(_field_of(error, cleaned), _as_validation(error))
         return cleaned
 
-    def keep(self) -> Environment:
-        """The environment with the keys sealed into it. Does not save."""
-        self.environment.keep_key(self.cleaned_data["api_key"])
-        self.environment.keep_cloud_keys(
-            self.cleaned_data["secret_id"], self.cleaned_data["secret_key"]
-        )
-        return self.environment
+    def keep(self, by: User) -> Environment:
+        """The environment with the keys sealed into it, set by person `by`. Does not save."""
+        row, typed = self.environment, self.cleaned_data
+        row.keep_key(typed["api_key"], by)
+        if typed["secret_id"]:
+            row.keep_cloud_keys(typed["secret_id"], typed["secret_key"], by)
+        return row
 
 
 def _field_of(error: CloudBaseError, typed: dict[str, Any]) -> str | None:
@@ -119,7 +112,7 @@ def _as_validation(error: CloudBaseError) -> ValidationError:
     return ValidationError(gettext(error.user_message) % error.params, code=error.code)
 
 
-class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in the stubs
+class SettingsForm(AddressesForm):
     """What can be changed of an environment later; its keys have a form of their own."""
 
     # Not the model's own field: the default moves from another environment only when this one is
@@ -169,10 +162,10 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only i
 class NewKeysForm(forms.Form):
     """Other keys for an environment that is saved: an empty field keeps what is stored."""
 
-    api_key = _secret(_("API key"), _("Leave empty to keep the stored key. It is never shown."))
+    api_key = SecretField(_("API key"), _("Leave empty to keep the stored key. It is never shown."))
     remove_api_key = forms.BooleanField(label=_("Remove the stored API key"), required=False)
-    secret_id = _secret(_("Secret id"), _("Leave both empty to keep the stored pair."))
-    secret_key = _secret(_("Secret key"))
+    secret_id = SecretField(_("Secret id"), _("Leave both empty to keep the stored pair."))
+    secret_key = SecretField(_("Secret key"))
     remove_cloud_keys = forms.BooleanField(
         label=_("Remove the stored secret id and key"), required=False
     )
@@ -197,11 +190,12 @@ class NewKeysForm(forms.Form):
             self.add_error(_field_of(error, cleaned), _as_validation(error))
         return cleaned
 
-    def keep(self) -> Environment:
-        """The environment with what was entered sealed into it. Does not save."""
+    def keep(self, by: User) -> Environment:
+        """The environment with what was entered sealed into it, set by person `by`. Does not
+        save."""
         row, typed = self.environment, self.cleaned_data
         if typed["api_key"] or typed["remove_api_key"]:
-            row.keep_key(typed["api_key"])
+            row.keep_key(typed["api_key"], by)
         if typed["secret_id"] or typed["remove_cloud_keys"]:
-            row.keep_cloud_keys(typed["secret_id"], typed["secret_key"])
+            row.keep_cloud_keys(typed["secret_id"], typed["secret_key"], by)
         return row

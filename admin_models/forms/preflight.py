@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from admin_models import currencies
 from admin_models.models.groups import validate_group_name
 from admin_models.preflight import rules
 from admin_models.preflight.checks import Intent, Subject
@@ -61,6 +62,34 @@ class SubjectForm(forms.Form):
         if not typed["group"]:
             return rules.suggested(Intent(typed["intent"]), facts, typed["model"])
         return Subject(Intent(typed["intent"]), typed["group"], typed["model"])
+
+
+class ConfirmationForm(forms.Form):
+    """That a price was seen, and in which currency it is meant: the catalogue names none.
+
+    `price` is what the page showed, as `catalogue_prices.words` puts it, in a hidden member.
+    """
+
+    price = forms.CharField(required=False, strip=False)
+    currency = forms.ChoiceField(
+        label=_("Currency of this price"),
+        choices=[(code, code) for code in currencies.USUAL],
+        required=False,
+        help_text=_("The catalogue names none; the console of the account does."),
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None, *, is_international: bool) -> None:
+        """`is_international` is that of the environment; it suggests the currency."""
+        currency = "USD" if is_international else currencies.DEFAULT
+        super().__init__(data, initial={"currency": currency})
+
+    def clean_price(self) -> str:
+        """With line ends as we write them; browsers send their own."""
+        return str(self.cleaned_data["price"]).replace("\r\n", "\n")
+
+    def clean_currency(self) -> str:
+        """Where there is no price, the page asks for no currency."""
+        return str(self.cleaned_data["currency"] or self.initial["currency"])
 
 
 def _intent_of(group: str) -> str:

@@ -6,13 +6,14 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.core.validators import RegexValidator, URLValidator
+from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from admin_models import crypto
 
+from .addresses import validate_address
 from .keys import HoldsKey
 
 ENV_ID = RegexValidator(
@@ -51,14 +52,14 @@ class Environment(HoldsKey):
         _("gateway address"),
         max_length=400,
         blank=True,
-        validators=[URLValidator(schemes=["http", "https"])],
+        validators=[validate_address],
         help_text=_("Only for a gateway elsewhere; empty: the vendor's."),
     )
     control_url = models.CharField(
         _("management address"),
         max_length=400,
         blank=True,
-        validators=[URLValidator(schemes=["http", "https"])],
+        validators=[validate_address],
         help_text=_("Only for a management interface elsewhere; empty: the vendor's."),
     )
     sealed_secret_id = models.TextField(editable=False, blank=True)

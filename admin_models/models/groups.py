@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from chat.cloudbase import errors, group_names
 
+from .addresses import validate_address
 from .environments import Environment
 from .keys import HoldsKey
 
@@ -46,7 +47,7 @@ class ModelGroup(HoldsKey):
         _("base URL"),
         max_length=400,
         blank=True,
-        validators=[URLValidator(schemes=["http", "https"])],
+        validators=[validate_address],
         help_text=_("Up to and including the version, for example https://llm.example/v1"),
     )
     status = models.PositiveSmallIntegerField(

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .groups import AIModel, ModelGroup
+
+
+class TeamQuerySet(models.QuerySet["Team"]):
+    def everyone(self) -> Team:
+        """The team of everyone; made where it is missing, and then it allows every model."""
+        made = {"name": "Everyone", "allows_all": True}
+        return self.get_or_create(is_everyone=True, defaults=made)[0]
 
 
 class Team(models.Model):
@@ -27,6 +35,8 @@ class Team(models.Model):
         AIModel, related_name="+", blank=True, verbose_name=_("these models")
     )
 
+    objects: ClassVar[TeamQuerySet] = TeamQuerySet.as_manager()  # type: ignore[assignment]  # as_manager() is typed as a plain Manager
+
     class Meta:
         verbose_name = _("team")
         verbose_name_plural = _("teams")
@@ -40,4 +50,4 @@ class Team(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return gettext("Everyone") if self.is_everyone else self.name

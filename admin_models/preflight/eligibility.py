@@ -10,9 +10,15 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from admin_models.preflight import links
-from admin_models.preflight.case import Case, evidence, evidence_of_failure, try_it
+from admin_models.preflight.case import (
+    CALL_PROVES,
+    Case,
+    evidence,
+    evidence_of_failure,
+    try_it,
+)
 from admin_models.preflight.checks import ActionKind, Check, Intent, NextAction, State, Step
-from admin_models.preflight.facts import Facts
+from admin_models.preflight.facts import Facts, Failure
 from chat.cloudbase import group_names
 from chat.cloudbase.control_plane import PostpayPackage
 from chat.cloudbase.errors import _
@@ -84,18 +90,27 @@ def _channel(case: Case) -> Check:
     if case.was_answered:
         sentence, seen = _("The service answered a call from here."), evidence(case.call)
         return Check(Step.CHANNEL, State.OK, sentence, evidence=seen)
-    if case.refusal is not None and case.refusal.code == "channel_not_allowed":
+    if (refusal := _recent_refusal_of_channel(case)) is not None:
         sentence = _(
             "The service refused a call from here: the quota of the growth plan answers mini "
             "programs only. Choose a model of the group cloudbase."
         )
-        seen = evidence_of_failure(case.call.action, case.refusal)
-        return Check(Step.CHANNEL, State.NOT_OK, sentence, evidence=seen, action=try_it())
+        seen = evidence_of_failure(case.call.action, refusal)
+        choose = NextAction(ActionKind.CONFIGURE, _("Choose a model of the group cloudbase"))
+        return Check(Step.CHANNEL, State.NOT_OK, sentence, evidence=seen, action=choose)
     sentence = _(
         "The quota of the growth plan may be spent from mini programs only; calls by plain HTTP, "
         "like ours, are usually refused. Only a real call can tell."
     )
     return Check(Step.CHANNEL, State.UNKNOWN, sentence, action=try_it())
+
+
+def _recent_refusal_of_channel(case: Case) -> Failure | None:
+    """A plan may change its terms: after a while another call is offered."""
+    refusal = case.refusal
+    if refusal is None or refusal.code != "channel_not_allowed":
+        return None
+    return refusal if case.terms.now - refusal.at < CALL_PROVES else None
 
 
 def _token_pack(case: Case) -> Check:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from typing import Any
 
+from admin_models import model_rows
 from admin_models.models import AIModel, Environment, GroupStatus, ModelGroup
 from chat.cloudbase import group_names
 from chat.cloudbase.control_plane import AIModelGroup
@@ -20,18 +22,21 @@ def groups(environment: Environment, said: Sequence[AIModelGroup]) -> None:
     listed = {group.group_name: group for group in said if _fits(group.group_name)}
     for name, group in listed.items():
         row = rows.get(name) or ModelGroup.objects.create(environment=environment, name=name)
-        _set_status(row, GroupStatus.ON if group.is_on else GroupStatus.OFF)
-        _set_models(row, {entry.model for entry in group.models})
+        status = GroupStatus.ON if group.is_on else GroupStatus.OFF
+        _set(row, status=status, base_url=group.base_url, remark=group.remark)
+        model_rows.offer(row, [e for e in group.models if _fits_a_row(e.model)])
     for name, row in rows.items():
         if name not in listed:
-            _set_status(row, GroupStatus.OFF)
-            _set_models(row, ())
+            _set(row, status=GroupStatus.OFF)
+            model_rows.offer(row, ())
 
 
 def proven(environment: Environment, group: str, model: str) -> None:
-    """Offer a model that answered a real call."""
-    row, _is_new = ModelGroup.objects.get_or_create(environment=environment, name=group)
-    AIModel.objects.get_or_create(group=row, name=model)
+    """Offer a model that answered a real call, also if a row of it waits for that."""
+    row, _is_new = ModelGroup.objects.update_or_create(
+        environment=environment, name=group, defaults={"status": GroupStatus.ON}
+    )
+    AIModel.objects.update_or_create(group=row, name=model, defaults={"is_enabled": True})
 
 
 def _fits(name: str) -> bool:
@@ -42,21 +47,20 @@ def _fits(name: str) -> bool:
     return _is_short_enough(ModelGroup, name)
 
 
-def _set_status(row: ModelGroup, status: GroupStatus) -> None:
-    if row.status != status:
-        row.status = status
-        row.save(update_fields=["status", "updated_at"])
+def _set(row: ModelGroup, **members: Any) -> None:
+    """Change what differs; text is cut to the room there is, as it is only shown."""
+    for name, value in members.items():
+        length = getattr(ModelGroup._meta.get_field(name), "max_length", None)
+        members[name] = value[:length] if isinstance(value, str) else value
+    changed = {name: value for name, value in members.items() if getattr(row, name) != value}
+    for name, value in changed.items():
+        setattr(row, name, value)
+    if changed:
+        row.save(update_fields=[*changed, "updated_at"])
 
 
-def _set_models(row: ModelGroup, names: Collection[str]) -> None:
-    known = {model.name: model.is_enabled for model in row.models.all()}
-    wrong = [name for name, is_enabled in known.items() if is_enabled is not (name in names)]
-    for is_enabled in (True, False):
-        changed = [name for name in wrong if known[name] is not is_enabled]
-        if changed:
-            row.models.filter(name__in=changed).update(is_enabled=is_enabled)
-    new = [name for name in names if name and name not in known and _is_short_enough(AIModel, name)]
-    AIModel.objects.bulk_create(AIModel(group=row, name=name) for name in sorted(new))
+def _fits_a_row(model: str) -> bool:
+    return bool(model) and _is_short_enough(AIModel, model)
 
 
 def _is_short_enough(table: type[ModelGroup | AIModel], name: str) -> bool:

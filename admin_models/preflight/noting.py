@@ -71,6 +71,18 @@ def call_answered(environment_pk: int, group: str, model: str, at: datetime) -> 
 def forget(environment_pk: int) -> None:
     """Nothing seen before counts any more: the address or the keys are others."""
     Observation.objects.filter(environment=environment_pk).delete()
+    hurry(environment_pk)
+
+
+def forget_calls(environment_pk: int, group: str) -> None:
+    """Calls of the group's models say nothing any more: its address or its key is another."""
+    Observation.objects.filter(
+        environment=environment_pk, action=CALL, subject__startswith=f"{group}/"
+    ).delete()
+
+
+def hurry(environment_pk: int) -> None:
+    """Let an environment be asked again in the background as soon as somebody can."""
     Environment.objects.filter(pk=environment_pk).update(renewal_due_at=None)
 
 

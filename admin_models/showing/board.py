@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from admin_models.models import AIModel, Environment
@@ -30,15 +32,11 @@ COLUMNS: Final = (
 _WORST: Final = (State.NOT_OK, State.UNKNOWN, State.WAITING, State.OK, State.SKIPPED)
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A column of a model: the worst of its checks, what it says and how old it is."""
-
-    column: str
-    state: str
-    state_label: str
-    sentence: str
-    age: str
+_CELL: Final = (
+    '<td data-state="{}" data-column="{}" title="{}">'
+    '<span class="dot"></span>{}<small>{}</small></td>'
+)
+"""A column of a model. Not a template: a board has thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,8 @@ class Line:
     state: str
     state_label: str
     reason: str
-    cells: tuple[Cell, ...]
+    cells: SafeString
+    """Its columns, as a piece of page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +86,11 @@ def sections(
     ]
 
 
-def html_of(section: Section) -> str:
-    """The piece of page that a socket sends; the page includes the same."""
-    return render_to_string("admin_models/_environment.html", {"section": section})
+def html_of(section: Section, *, may_change: bool) -> str:
+    """The piece of page that a socket sends to somebody who may change what it shows, or may not;
+    the page includes the same."""
+    context = {"section": section, "may_change": may_change}
+    return render_to_string("admin_models/_environment.html", context)
 
 
 def _models_of(environments: Sequence[Environment]) -> defaultdict[int, list[AIModel]]:
@@ -109,10 +110,11 @@ def _section(
     is_checking: bool,
 ) -> Section:
     groups: defaultdict[str, list[Line]] = defaultdict(list)
+    cells = _Cells()
     page = reverse("environment_preflight", args=[environment.pk])
     for model in models:
         verdict = rules.verdict(facts, gate.subject_of(model), terms)
-        groups[model.group.name].append(_line(model, verdict, page))
+        groups[model.group.name].append(_line(model, verdict, page, cells))
     lines = [line for group in groups.values() for line in group]
     return Section(
         environment=environment,
@@ -127,7 +129,7 @@ def _section(
     )
 
 
-def _line(model: AIModel, verdict: Verdict, page: str) -> Line:
+def _line(model: AIModel, verdict: Verdict, page: str, cells: _Cells) -> Line:
     in_the_way = verdict.in_the_way
     query = urlencode({"group": model.group.name, "model": model.name})
     return Line(
@@ -136,23 +138,42 @@ def _line(model: AIModel, verdict: Verdict, page: str) -> Line:
         state=str(verdict.state),
         state_label=str(words.READINESS[verdict.state]),
         reason=words.sentence_of(in_the_way) if in_the_way else "",
-        cells=tuple(_cell(str(title), steps, verdict) for title, steps in COLUMNS),
+        cells=cells.of(verdict),
     )
 
 
-def _cell(column: str, steps: Sequence[Step], verdict: Verdict) -> Cell:
-    checks = [check for check in verdict.checks if check.step in steps]
-    if not checks:
-        return Cell(column, str(State.SKIPPED), str(words.STATES[State.SKIPPED]), "", "")
-    worst = min(checks, key=lambda check: _WORST.index(_weighed(check)))
-    state = worst.state if len(checks) == 1 else _weighed(worst)
-    return Cell(
-        column=column,
-        state=str(state),
-        state_label=str(words.STATES[state]),
-        sentence=words.sentence_of(worst),
-        age=words.age_of(worst.evidence.at if worst.evidence else None),
-    )
+class _Cells:
+    """The columns of models as pieces of page; what many models have in common is written once."""
+
+    def __init__(self) -> None:
+        self._columns = tuple((str(title), steps) for title, steps in COLUMNS)
+        self._written: dict[tuple[object, ...], SafeString] = {}
+
+    def of(self, verdict: Verdict) -> SafeString:
+        """All columns of a model, each with the worst of its checks."""
+        checks = verdict.checks
+        return mark_safe(  # noqa: S308  # pieces that were escaped one by one
+            "".join(
+                self._cell(title, [check for check in checks if check.step in steps])
+                for title, steps in self._columns
+            )
+        )
+
+    def _cell(self, column: str, checks: Sequence[Check]) -> SafeString:
+        if not checks:
+            return self._once(column, State.SKIPPED, None)
+        worst = min(checks, key=lambda check: _WORST.index(_weighed(check)))
+        return self._once(column, worst.state if len(checks) == 1 else _weighed(worst), worst)
+
+    def _once(self, column: str, state: State, check: Check | None) -> SafeString:
+        at = check.evidence.at if check and check.evidence else None
+        said = (check.sentence, *check.params.items()) if check else ()
+        key = (column, state, at, said)
+        if key not in self._written:
+            sentence = words.sentence_of(check) if check else ""
+            label, age = words.STATES[state], words.age_of(at)
+            self._written[key] = format_html(_CELL, state, column, sentence, label, age)
+        return self._written[key]
 
 
 def _weighed(check: Check) -> State:

@@ -12,11 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from admin_models.models import Environment
-from admin_models.preflight import gate, links, rules
+from admin_models.preflight import gate, rules
 from admin_models.preflight.checks import (
     ActionKind,
     Check,
     Evidence,
+    Intent,
     NextAction,
     State,
     Step,
@@ -25,6 +26,7 @@ from admin_models.preflight.checks import (
 )
 from admin_models.preflight.facts import Facts
 from admin_models.showing import words
+from chat.cloudbase import group_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,20 +190,24 @@ def _settings_page(environment: Environment, subject: Subject, check: Check) -> 
         return settings
     if check.state is State.UNKNOWN:
         return f"{settings}#keys"
+    if check.step is Step.CHANNEL:
+        page = reverse("environment_preflight", args=[environment.pk])
+        return f"{page}?{urlencode({'intent': Intent.MANAGED})}"
     if check.step is Step.TOKEN_PACK:
-        page = reverse("admin:admin_models_tokenpack_add")
-        return f"{page}?{urlencode({'environment': environment.pk})}"
+        return reverse("environment_packs", args=[environment.pk])
     if check.step is Step.MODEL_LISTED and not subject.model:
         return "#choose"
-    return _registration_page(environment)
+    return _registration_page(environment, subject)
 
 
-def _registration_page(environment: Environment) -> str:
-    """Where a custom group is registered: ours for our own, the vendor's for its environments."""
-    if not environment.is_local:
-        return links.console(environment.env_id)
-    page = reverse("admin:admin_models_modelgroup_add")
-    return f"{page}?{urlencode({'environment': environment.pk})}"
+def _registration_page(environment: Environment, subject: Subject) -> str:
+    """Where a custom group is registered, with what is known of it already."""
+    known = {"name": subject.group, "model": subject.model}
+    if not group_names.is_custom(subject.group):
+        del known["name"]
+    query = urlencode({name: value for name, value in known.items() if value})
+    page = reverse("group_new", args=[environment.pk])
+    return f"{page}?{query}" if query else page
 
 
 def _summary(verdict: Verdict) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext
 
+from admin_models.findings import Finding, Tried
 from admin_models.showing import words
-from admin_models.trial import Finding, Tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,13 @@ class ShownTrial:
 def shown(tried: Iterable[Tried]) -> list[ShownTrial]:
     """All that was tried."""
     return [
-        ShownTrial(gettext(one.title), one.host, tuple(map(_finding, one.findings)), one.is_good)
+        ShownTrial(gettext(one.title), one.host, tuple(map(finding, one.findings)), one.is_good)
         for one in tried
     ]
 
 
-def _finding(found: Finding) -> ShownFinding:
+def finding(found: Finding) -> ShownFinding:
+    """One thing that was tried."""
     return ShownFinding(
         title=gettext(found.title),
         state=str(found.state),

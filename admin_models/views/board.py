@@ -11,24 +11,26 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_POST, require_safe
 
+from admin_models import roles
 from admin_models.models import Environment
 from admin_models.preflight import asking
 from admin_models.showing import board
-from admin_models.views.access import StaffRequest, for_staff
+from admin_models.views.access import StaffRequest, for_operators
 
 
-@for_staff
+@for_operators
 @require_safe
 def show(request: StaffRequest) -> HttpResponse:
     """All environments with their models, from what is stored; the socket brings what changes."""
     context = {
         "sections": board.sections(Environment.objects.all()),
         "socket_url": socket_url("board_socket"),
+        "may_change": roles.is_admin(request.user),
     }
     return render(request, "admin_models/board.html", context)
 
 
-@for_staff
+@for_operators
 @require_POST
 async def check(request: StaffRequest) -> HttpResponse:
     """Ask one environment again, or all; for browsers without a socket."""

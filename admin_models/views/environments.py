@@ -6,14 +6,12 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.contrib import messages
-from django.db import transaction
-from django.db.models import ManyToOneRel
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
-from admin_models import trial
+from admin_models import dependents, environment_changes, trial
 from admin_models.forms.onboarding import NewKeysForm, SettingsForm
 from admin_models.models import AIModel, Environment
 from admin_models.preflight import asking, noting
@@ -22,6 +20,11 @@ from admin_models.views.access import StaffRequest, for_staff
 
 ADDRESS = ("region", "is_international", "base_url", "control_url")
 """Where an environment is: what was seen elsewhere says nothing about it."""
+KEYS = (
+    *("sealed_key", "key_set_at", "key_set_by"),
+    *("sealed_secret_id", "sealed_secret_key", "cloud_keys_set_at", "cloud_keys_set_by"),
+)
+"""What a new key changes."""
 
 
 @for_staff
@@ -31,7 +34,7 @@ def settings(request: StaffRequest, pk: int) -> HttpResponse:
     environment = get_object_or_404(Environment, pk=pk)
     form = SettingsForm(request.POST or None, instance=environment)
     if request.method == "POST" and form.is_valid():
-        _save_settings(form)
+        _save_settings(request, form)
         _announce(pk)
         messages.success(request, gettext("Saved."))
         return redirect("environment_settings", pk)
@@ -49,9 +52,9 @@ def keys(request: StaffRequest, pk: int) -> HttpResponse:
     form = NewKeysForm(environment, request.POST or None)
     tried = None
     if request.method == "POST" and form.is_valid():
-        form.keep()
+        form.keep(request.user)
         if "try" not in request.POST:
-            _save_keys(environment)
+            _save_keys(request, environment)
             _announce(pk)
             messages.success(request, gettext("Saved."))
             return redirect("environment_settings", pk)
@@ -75,14 +78,14 @@ def delete(request: StaffRequest, pk: int) -> HttpResponse:
     environment = get_object_or_404(Environment, pk=pk, kind=Environment.Kind.CLOUDBASE)
     if request.method == "POST":
         name = environment.name
-        environment.delete()
+        environment_changes.delete(request.user, environment)
         _announce(pk)
         messages.success(request, gettext("%(name)s was deleted.") % {"name": name})
         return redirect("environments")
     context = {
         "environment": environment,
         "models": _models_of(environment),
-        "uses": _uses_of(environment),
+        "uses": dependents.of(AIModel.objects.filter(group__environment=environment)),
     }
     return render(request, "admin_models/delete.html", context)
 
@@ -94,18 +97,20 @@ def _page(
     return render(request, "admin_models/environment.html", context, status=status)
 
 
-@transaction.atomic
-def _save_settings(form: SettingsForm) -> None:
+def _save_settings(request: StaffRequest, form: SettingsForm) -> None:
     """Save; of another address nothing has been seen yet."""
-    environment = form.save()
-    if set(ADDRESS) & set(form.changed_data):
-        noting.forget(environment.pk)
+    pk = form.instance.pk
+    with environment_changes.recorded(request.user, "environment.updated", pk):
+        form.save()
+        if set(ADDRESS) & set(form.changed_data):
+            noting.forget(pk)
 
 
-@transaction.atomic
-def _save_keys(environment: Environment) -> None:
-    environment.save(update_fields=["sealed_key", "sealed_secret_id", "sealed_secret_key"])
-    noting.forget(environment.pk)
+def _save_keys(request: StaffRequest, environment: Environment) -> None:
+    pk = environment.pk
+    with environment_changes.recorded(request.user, "environment.keys_changed", pk):
+        environment.save(update_fields=KEYS)
+        noting.forget(pk)
 
 
 def _announce(pk: int) -> None:
@@ -115,16 +120,3 @@ def _announce(pk: int) -> None:
 def _models_of(environment: Environment) -> list[AIModel]:
     rows = AIModel.objects.filter(group__environment=environment).select_related("group")
     return list(rows.order_by("group__name", "name"))
-
-
-def _uses_of(environment: Environment) -> list[tuple[str, int]]:
-    """What refers to models of the environment, and how much of each; whoever made the table."""
-    uses = []
-    for relation in AIModel._meta.get_fields(include_hidden=True):
-        if not isinstance(relation, ManyToOneRel):
-            continue
-        table, name = relation.related_model, relation.field.name
-        rows = table._default_manager.filter(**{f"{name}__group__environment": environment.pk})
-        if number := rows.count():
-            uses.append((str(table._meta.verbose_name_plural), number))
-    return uses

@@ -6,15 +6,13 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from asgiref.sync import async_to_sync
-from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from admin_models import trial
+from admin_models import environment_changes, trial
 from admin_models.forms.onboarding import IdentityForm, KeysForm
-from admin_models.models import Environment
 from admin_models.showing import trials
 from admin_models.views.access import StaffRequest, for_staff
 from chat.cloudbase.app import CHINA_REGIONS
@@ -44,8 +42,9 @@ def keys(request: StaffRequest) -> HttpResponse:
     tried = None
     if form.is_valid():
         if "try" not in request.POST:
-            return redirect(_saved(form.keep()))
-        tried = trials.shown(async_to_sync(trial.of)(form.keep()))
+            environment_changes.add(request.user, form.keep(request.user))
+            return redirect("environment_preflight", environment.pk)
+        tried = trials.shown(async_to_sync(trial.of)(form.keep(request.user)))
     context = {
         "form": form,
         "tried": tried,
@@ -57,14 +56,6 @@ def keys(request: StaffRequest) -> HttpResponse:
         return render(request, "admin_models/_trial.html", context)
     status = 422 if form.errors else 200
     return render(request, "admin_models/onboarding_keys.html", context, status=status)
-
-
-@transaction.atomic
-def _saved(environment: Environment) -> str:
-    """Save a new environment, the default if there is no other; the address of its checks."""
-    environment.is_default = not Environment.objects.filter(is_default=True).exists()
-    environment.save()
-    return reverse("environment_preflight", args=[environment.pk])
 
 
 def _query_of(cleaned: dict[str, object]) -> str:

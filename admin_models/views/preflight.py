@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from admin_models import catalogue
-from admin_models.forms.preflight import SubjectForm
+from admin_models import catalogue, catalogue_prices
+from admin_models.forms.preflight import ConfirmationForm, SubjectForm
 from admin_models.models import Environment
 from admin_models.preflight import asking, rules, seeing
 from admin_models.preflight.checks import Subject
@@ -22,6 +22,7 @@ from admin_models.preflight.facts import Facts
 from admin_models.showing import checklist, prices, words
 from admin_models.views.access import StaffRequest, for_staff
 from admin_models.views.board import socket_url
+from chat.cloudbase.control_plane import ManagedModel
 from chat.cloudbase.errors import CloudBaseError
 
 
@@ -82,41 +83,68 @@ def switch_on(request: StaffRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return redirect(_address(request, pk))
     subject = form.subject(facts)
-    priced = _prices(facts, subject)
-    seen = "\n".join(priced)
-    context: dict[str, Any] = {
+    there = f"{reverse('environment_preflight', args=[pk])}?{checklist.query_of(subject)}"
+    confirmation = ConfirmationForm(
+        request.POST if request.method == "POST" else None,
+        is_international=environment.is_international,
+    )
+    problem = ""
+    if confirmation.is_valid():
+        problem = _switched_on(request, pk, subject, confirmation.cleaned_data)
+        if not problem:
+            messages.success(request, _said(facts, subject))
+            return redirect(there)
+        facts = seeing.facts_of(environment)  # the catalogue was read again
+    context = {
         "environment": environment,
         "subject": subject,
-        "prices": priced,
-        "seen": seen,
-        "query": checklist.query_of(subject),
+        "confirmation": confirmation,
+        "problem": problem,
+        "is_on": _is_on(facts, subject),
+        "is_unread": facts.catalogue.answer is None,
+        "back": there,
     }
-    if request.method == "POST":
-        context["problem"] = _switched_on(request, pk, subject, seen)
-        if not context["problem"]:
-            said = gettext("%(model)s was switched on.") % {"model": subject.model}
-            messages.success(request, said)
-            return redirect(
-                f"{reverse('environment_preflight', args=[pk])}?{checklist.query_of(subject)}"
-            )
-    status = 409 if context.get("problem") else 200
+    context |= _priced(facts.managed(subject.group, subject.model))
+    status = 409 if confirmation.is_bound else 200
     return render(request, "admin_models/switch_on.html", context, status=status)
 
 
-def _switched_on(request: StaffRequest, pk: int, subject: Subject, price: str) -> str:
+def _is_on(facts: Facts, subject: Subject) -> bool:
+    """Whether there is only a price to confirm."""
+    group = facts.group(subject.group)
+    return group is not None and group.is_on and group.offers(subject.model)
+
+
+def _said(facts: Facts, subject: Subject) -> str:
+    """What was done to what was so before."""
+    if _is_on(facts, subject):
+        return gettext("The price of %(model)s was confirmed.") % {"model": subject.model}
+    return gettext("%(model)s was switched on.") % {"model": subject.model}
+
+
+def _priced(managed: ManagedModel | None) -> dict[str, Any]:
+    """The price for a person, and as it is confirmed."""
+    if managed is None:
+        return {"prices": [], "seen": ""}
+    return {"prices": prices.lines(managed), "seen": catalogue_prices.words(managed)}
+
+
+def _switched_on(
+    request: StaffRequest, pk: int, subject: Subject, confirmed: dict[str, str]
+) -> str:
     """Switch on what was confirmed; the sentence of what kept it from being done, or nothing."""
-    if request.POST.get("price", "").replace("\r\n", "\n") != price:
-        return gettext("The price has changed meanwhile. Look at it again before you confirm.")
     try:
-        async_to_sync(catalogue.switch_on)(pk, subject.group, subject.model)
+        async_to_sync(catalogue.switch_on)(
+            request.user,
+            pk,
+            subject.group,
+            subject.model,
+            confirmed["price"],
+            confirmed["currency"],
+        )
     except CloudBaseError as error:
         return words.filled(error.user_message, error.params)
     return ""
-
-
-def _prices(facts: Facts, subject: Subject) -> list[str]:
-    managed = facts.managed(subject.group, subject.model)
-    return prices.lines(managed) if managed else []
 
 
 def _group_typed(form: SubjectForm, facts: Facts, subject: Subject) -> str:

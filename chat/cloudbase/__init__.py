@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chat.cloudbase.chat_model import ChatModel
     from chat.cloudbase.image_inputs import HunyuanARImageInput, HunyuanImageInput
     from chat.cloudbase.image_model import GeneratedImages, ImageModel
+    from chat.cloudbase.model_listing import ListedModel
     from chat.cloudbase.results import GenerateTextResult, StreamTextResult
     from chat.cloudbase.tool_loop import StepFinished
     from chat.cloudbase.tools import FunctionTool
@@ -47,6 +48,7 @@ __all__ = [
     "HunyuanARImageInput",
     "HunyuanImageInput",
     "ImageModel",
+    "ListedModel",
     "Message",
     "OpenAICompatible",
     "Patience",
@@ -73,6 +75,7 @@ _AT_FIRST_USE = {
     "HunyuanARImageInput": "image_inputs",
     "HunyuanImageInput": "image_inputs",
     "ImageModel": "image_model",
+    "ListedModel": "model_listing",
     "OpenAICompatible": "app",
     "Patience": "transport",
     "StepFinished": "tool_loop",

@@ -125,7 +125,7 @@ class AgentReader:
         cut, is_too_long = self._frames.cut(data)
         frames = self._told(cut)
         if is_too_long and not self.is_over:
-            self.failure = errors.ProviderSpokeGarbage("an event of the stream is too long")
+            self.failure = errors.AnswerTooLong("an event of the stream is too long")
         return frames
 
     def finish(self) -> list[Frame]:

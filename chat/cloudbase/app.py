@@ -7,19 +7,29 @@ async with CloudBase(env="env-demo", api_key=key) as app:
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from chat.cloudbase import control_errors, credentials, errors, group_names, tencent
+from chat.cloudbase import (
+    addresses,
+    control_errors,
+    credentials,
+    errors,
+    group_names,
+    model_listing,
+    tencent,
+)
 from chat.cloudbase.bots import Bots
 from chat.cloudbase.chat_model import ChatModel
 from chat.cloudbase.control_plane import ControlPlane
 from chat.cloudbase.credentials import Bearer, Credential, cleaned
 from chat.cloudbase.image_model import ImageModel
+from chat.cloudbase.model_listing import ListedModel
 from chat.cloudbase.signing import ControlPlaneSignature, SecretPair
 from chat.cloudbase.tools import FunctionTool, ToolRegistry
-from chat.cloudbase.transport import Endpoint, HttpPool, Patience
+from chat.cloudbase.transport import Call, Endpoint, HttpPool, Patience
 
 CHINA_REGIONS: Final = frozenset(
     {
@@ -80,6 +90,7 @@ class _App:
         http: HttpPool | None,
         patience: Patience,
         in_confidence: tuple[str, ...] = (),
+        answer_limit: int | None = None,
     ) -> None:
         """`in_confidence` are keys that are not shown there, but may be known to a tool."""
         self.base_url = base_url
@@ -89,6 +100,7 @@ class _App:
         self.tools = ToolRegistry()
         self._credential = credential
         self._in_confidence = in_confidence
+        self._answer_limit = answer_limit
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_url!r})"
@@ -110,8 +122,13 @@ class _App:
             await self.http.__aexit__(kind, error, traceback)
 
     def _endpoint(self, path: str) -> Endpoint:
-        endpoint = Endpoint(f"{self.base_url}{path}", self._credential, self.patience)
-        return endpoint.keeping(self._in_confidence)
+        return Endpoint(
+            f"{self.base_url}{path}",
+            self._credential,
+            self.patience,
+            in_confidence=self._in_confidence,
+            answer_limit=self._answer_limit,
+        )
 
 
 class CloudBase(_App):
@@ -195,13 +212,31 @@ class OpenAICompatible(_App):
         api_key: str = "",
         http: HttpPool | None = None,
         patience: Patience = Patience(),  # noqa: B008 -- a frozen value
+        answer_limit: int | None = None,
     ) -> None:
-        """Name the endpoint; no key, no Authorization. Raises IllegalBaseUrl or KeyMalformed."""
-        super().__init__(_checked_url(base_url), Bearer(cleaned(api_key)), http, patience)
+        """Name the endpoint; no key, no Authorization. Raises IllegalBaseUrl or KeyMalformed.
+
+        `answer_limit` is how many bytes an answer may have; None: a stream may have any number.
+        """
+        super().__init__(
+            _checked_url(base_url),
+            Bearer(cleaned(api_key)),
+            http,
+            patience,
+            answer_limit=answer_limit,
+        )
 
     def ai(self) -> Ai:
         """Return the maker of models."""
         return Ai(self)
+
+    async def list_models(self) -> tuple[ListedModel, ...]:
+        """Return the models that the endpoint says it has, in its order.
+
+        Raises CloudBaseError; its `status` is 404 where there is no such list.
+        """
+        endpoint = replace(self._endpoint("/models"), find_error=model_listing.in_answer)
+        return model_listing.models_in(await self.http.call(endpoint, Call(method="GET")))
 
     def chat_endpoint(self, group: str) -> Endpoint:
         """Where the chat completions are: the same for every group."""
@@ -220,13 +255,5 @@ def _control_endpoint(url: str, pair: SecretPair | None, patience: Patience) -> 
 
 
 def _checked_url(url: str) -> str:
-    try:
-        parts = urlsplit(url.strip())
-        is_legal = parts.scheme in ("http", "https") and bool(parts.hostname)
-        is_plain = "@" not in parts.netloc and not parts.query and not parts.fragment
-        _ = parts.port  # raises ValueError when it is no number
-    except ValueError:
-        is_legal = is_plain = False
-    if not (is_legal and is_plain):
-        raise errors.IllegalBaseUrl
+    addresses.target_of(url)
     return url.strip().rstrip("/")

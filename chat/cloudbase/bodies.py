@@ -83,7 +83,9 @@ async def _whole(
     response: httpx.Response, endpoint: Endpoint
 ) -> tuple[bytes, errors.CloudBaseError | None]:
     """Read a body; return it, and what went wrong. A refusal is cut at the limit."""
-    limit = ANSWER_LIMIT if response.is_success else ERROR_BODY_LIMIT
+    limit = ERROR_BODY_LIMIT
+    if response.is_success:
+        limit = ANSWER_LIMIT if endpoint.answer_limit is None else endpoint.answer_limit
     body = bytearray()
     try:
         async with aclosing(pieces(response)) as arriving:
@@ -97,5 +99,5 @@ async def _whole(
             return b"", network.inside_answer(error, endpoint.secrets)
         # Of a refusal, half an explanation is better than none.
     if len(body) > limit and response.is_success:
-        return b"", errors.ProviderSpokeGarbage("the answer is too long")
+        return b"", errors.AnswerTooLong()
     return bytes(body[:limit]), None

@@ -179,7 +179,7 @@ class ChunkReader:
         self.frames, is_too_long = self._frames.cut(data)
         events = self._events(payloads(self.frames))
         if is_too_long and not self._is_over:
-            self.failure = errors.ProviderSpokeGarbage("an event of the stream is too long")
+            self.failure = errors.AnswerTooLong("an event of the stream is too long")
         return events
 
     def finish(self) -> list[StreamEvent]:

@@ -3,31 +3,113 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from functools import cache
+from ipaddress import ip_address
 from typing import Any
 
 import aiohttp
 import httpx
 import yarl
+from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
-from chat.cloudbase import errors
+from chat.cloudbase import addresses, errors
+from chat.cloudbase.addresses import Allowed, Target
 
 
-def open_transport(max_connections: int) -> AiohttpTransport:
-    """Return httpx's transport over aiohttp; it connects when the first request is sent."""
+def open_transport(
+    max_connections: int,
+    allowed: Allowed | None = None,
+    resolver: AbstractResolver | None = None,
+) -> AiohttpTransport:
+    """Return httpx's transport over aiohttp; it connects when the first request is sent.
+
+    With `allowed`, only to public addresses and those. `resolver` looks names up, else the system
+    does.
+    """
     context = _ssl_context()
 
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=max_connections, force_close=True, ssl=context),
+            connector=_connector(
+                allowed, resolver, limit=max_connections, force_close=True, ssl=context
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             response_class=_HeldResponse,
         )
 
     return AiohttpTransport(verify=context, client=session)
+
+
+def _connector(
+    allowed: Allowed | None, resolver: AbstractResolver | None, **options: Any
+) -> aiohttp.TCPConnector:
+    if allowed is None:
+        return aiohttp.TCPConnector(resolver=resolver, **options)
+    guarded = _GuardedResolver(resolver or aiohttp.ThreadedResolver(), allowed)
+    return _GuardedConnector(allowed, resolver=guarded, **options)
+
+
+class _Refused(aiohttp.ClientConnectionError):
+    """We do not connect to this address."""
+
+    def __init__(self, error: errors.CloudBaseError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class _GuardedConnector(aiohttp.TCPConnector):
+    """Connects nowhere we should not; what is written as an address never reaches a resolver."""
+
+    def __init__(self, allowed: Allowed, **options: Any) -> None:
+        super().__init__(**options)
+        self._allowed = allowed
+
+    async def connect(self, req: aiohttp.ClientRequest, *rest: Any, **options: Any) -> Any:
+        """Look at the host of every request, whoever made it."""
+        refusal = _refusal(req.url, self._allowed)
+        if refusal is not None:
+            raise _Refused(refusal)
+        return await super().connect(req, *rest, **options)
+
+
+def _refusal(url: yarl.URL, allowed: Allowed) -> errors.CloudBaseError | None:
+    target = Target.of(url.raw_host or "", url.port or 0)
+    try:
+        addresses.check_target(target, allowed)
+    except errors.RequestError as error:
+        return error.with_traceback(None)
+    return None
+
+
+class _GuardedResolver(AbstractResolver):
+    """Gives only addresses that may be called, so that what is checked is what is connected to."""
+
+    def __init__(self, resolver: AbstractResolver, allowed: Allowed) -> None:
+        self._resolver = resolver
+        self._allowed = allowed
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Leave out what is forbidden; raise _Refused if nothing is left."""
+        found = await self._resolver.resolve(host, port, family)
+        target = Target.of(host, port)
+        kept = [
+            each
+            for each in found
+            if addresses.may_connect(target, ip_address(each["host"]), self._allowed)
+        ]
+        if found and not kept:
+            raise _Refused(addresses.forbidden(target, ip_address(found[0]["host"])))
+        return kept
+
+    async def close(self) -> None:
+        """Close what looks names up."""
+        await self._resolver.close()
 
 
 @cache
@@ -111,11 +193,15 @@ def before_answer(error: Exception, secrets: Iterable[str]) -> errors.CloudBaseE
     httpx-aiohttp calls most things ConnectTimeout; only the exception behind it tells the truth.
     """
     truth = _truth(error)
+    if isinstance(truth, _Refused):
+        return truth.error
     match truth:
         case aiohttp.InvalidURL() | httpx.InvalidURL() | httpx.UnsupportedProtocol():
             kind: type[errors.CloudBaseError] = errors.IllegalBaseUrl
         case aiohttp.ClientSSLError():
             kind = errors.ProviderNotTrusted
+        case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
+            kind = errors.ConnectionRefused
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
             kind = errors.ProviderUnreachable
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout():

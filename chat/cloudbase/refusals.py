@@ -94,6 +94,12 @@ _BY_STATUS: dict[int, type[errors.CloudBaseError]] = {
 }
 
 _CONTEXT_WORDS = re.compile(r"maximum context length|context (?:window|length) (?:is |was )?exceed")
+_MODEL_WORDS = re.compile(
+    r"\bmodel(?: [`'\"]?[\w./:@-]+[`'\"]?)? (?:does not exist|not exist|not found|is not found)"
+    r"|\b(?:invalid|unknown) model\b|\bis not a valid model\b|模型不存在",
+    re.IGNORECASE,
+)
+"""An unknown model where no code says so: DeepSeek, Mistral, OpenRouter, Zhipu."""
 _CONTEXT_LIMIT = re.compile(r"maximum context length (?:is|of) (\d{1,12})")
 _CONTEXT_ASKED = re.compile(r"(?:requested|resulted in|contains?)(?: about| at least)? (\d{1,12})")
 _ENDED_BADLY: dict[object, type[errors.CloudBaseError]] = {
@@ -206,7 +212,9 @@ def _kind(status: int, said: Mapping[str, Any] | None) -> type[errors.CloudBaseE
         return errors.RequestRefused
     if status >= 300:
         return errors.WrongAddress
-    return errors.ProviderFailed if said and holds_error(said) else errors.ProviderSpokeGarbage
+    if said and holds_error(said):
+        return errors.ProviderFailed
+    return errors.NotStreamed if said and "choices" in said else errors.ProviderSpokeGarbage
 
 
 def _by_names(said: Mapping[str, Any]) -> type[errors.CloudBaseError] | None:
@@ -215,7 +223,13 @@ def _by_names(said: Mapping[str, Any]) -> type[errors.CloudBaseError] | None:
         kind = _BY_SERVICE_CODE.get(name.upper()) if isinstance(name, str) else None
         if kind is not None:
             return kind
-    return errors.ContextTooLong if _CONTEXT_WORDS.search(_message(said) or "") else None
+    return _by_words(_message(said) or "")
+
+
+def _by_words(message: str) -> type[errors.CloudBaseError] | None:
+    if _CONTEXT_WORDS.search(message):
+        return errors.ContextTooLong
+    return errors.ModelNotFound if _MODEL_WORDS.search(message) else None
 
 
 def _error_object(said: Mapping[str, Any]) -> Mapping[str, Any]:

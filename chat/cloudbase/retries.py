@@ -7,7 +7,8 @@ from typing import Final
 
 from chat.cloudbase import errors
 
-_TRIES: Final = 3
+TRIES: Final = 3
+"""So often a request is sent at the most."""
 _LONGEST_WAIT: Final = 8.0
 """Seconds; a service that wants more of them is left alone."""
 
@@ -25,7 +26,7 @@ def wait_before(
     `backoff` is the longest wait before the second try; it doubles, and jitter shortens it.
     """
     may_repeat = isinstance(failure, _DID_NOTHING) or (is_repeatable and failure.status in _UNCLEAR)
-    if number > _TRIES or not may_repeat:
+    if number > TRIES or not may_repeat:
         return None
     if failure.retry_after is not None:
         return failure.retry_after if failure.retry_after <= _LONGEST_WAIT else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import http.cookiejar
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -18,8 +19,10 @@ from typing import Final, Protocol, Self, TypeVar
 from urllib.parse import urlencode
 
 import httpx
+from aiohttp.abc import AbstractResolver
 
 from chat.cloudbase import bodies, errors, network, refusals, retries
+from chat.cloudbase.addresses import Allowed
 from chat.cloudbase.credentials import Credential
 
 MOST_READS: Final = 750
@@ -68,6 +71,9 @@ class Endpoint:
     find_error: FindsErrors = refusals.in_answer
     in_confidence: tuple[str, ...] = field(default=(), repr=False)
     """Secrets of others that a request holds."""
+    answer_limit: int | None = None
+    """Bytes that a successful answer may have; None is as many as a stream brings, and what
+    `bodies.ANSWER_LIMIT` says of a whole one."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -111,23 +117,34 @@ class HttpPool:
     def __init__(
         self,
         *,
+        allowed: Allowed | None = None,
+        resolver: AbstractResolver | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         max_connections: int = 1000,
         backoff: float = 0.5,
+        tries: int = retries.TRIES,
     ) -> None:
         """Make a pool of at most `max_connections` at once; `transport` replaces the network.
 
-        `backoff` is the longest wait before the first repetition, in seconds; it doubles.
+        `allowed` is what may be called besides public addresses; None: anything may. `resolver`
+        looks names up, else the system does.
+        A request is sent `tries` times at the most; `backoff` is the longest wait before the first
+        repetition, in seconds, and doubles.
         """
+        self._allowed = allowed
+        self._resolver = resolver
         self._transport = transport
         self._max_connections = max_connections
         self._streams = 0
         self._backoff = backoff
+        self._tries = tries
         self._client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
         """Open the pool."""
-        transport = self._transport or network.open_transport(self._max_connections)
+        transport = self._transport or network.open_transport(
+            self._max_connections, self._allowed, self._resolver
+        )
         self._client = httpx.AsyncClient(
             transport=transport,
             cookies=_no_cookies(),
@@ -197,7 +214,7 @@ class HttpPool:
             wait = retries.wait_before(
                 number, outcome, backoff=self._backoff, is_repeatable=call.is_repeatable
             )
-            if wait is None:
+            if wait is None or number > self._tries:
                 raise outcome
             await asyncio.sleep(wait)
 
@@ -262,23 +279,30 @@ class Reads:
         self._endpoint = endpoint
         self._pace = pace
         self._is_first = True
+        self._may_come = math.inf if endpoint.answer_limit is None else endpoint.answer_limit
 
     async def next(self, within: float | None = None) -> bytes:
         """Return what has arrived, b"" at the end of the stream.
 
         Waits at most `within` seconds, else as long as a silence may last. Raises
-        ProviderTimedOut, StreamBroken or ProviderSpokeGarbage.
+        ProviderTimedOut, StreamBroken or ProviderSpokeGarbage, or AnswerTooLong.
         """
         if not self._is_first:
             await asyncio.sleep(_until_next_step(self._pace()))
         self._is_first = False
         seconds = self._endpoint.patience.idle if within is None else within
         try:
-            return await bodies.next_piece(self._pieces, seconds)
+            data = await bodies.next_piece(self._pieces, seconds)
         except network.TROUBLE as error:
             failure = network.inside_answer(error, self._endpoint.secrets)
         except asyncio.CancelledError as cancelled:
             raise cancelled.with_traceback(None) from None
+        else:
+            self._may_come -= len(data)
+            if self._may_come >= 0:
+                return data
+            del data  # it may repeat the key
+            failure = errors.AnswerTooLong()
         raise failure
 
 

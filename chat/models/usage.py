@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any, Final
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -10,9 +13,23 @@ from admin_models.models import AIModel
 
 from .conversations import Conversation, Message, Status
 
+AMOUNT_DIGITS: Final = 20
+AMOUNT_PLACES: Final = 10
+"""How the ledger keeps an amount of money."""
+
+
+def _amount(name: Any) -> models.DecimalField[Decimal | None, Decimal | None]:
+    return models.DecimalField(
+        name, max_digits=AMOUNT_DIGITS, decimal_places=AMOUNT_PLACES, null=True
+    )
+
 
 class Usage(models.Model):
-    """What one model request used. Names are copied, so that the row outlives what it names."""
+    """What one model request used. Names are copied, so that the row outlives what it names.
+
+    So is the price of its day, for a million tokens, at the tier that the question fell into. No
+    currency: there was no price. A currency and no cost: the tokens are not known.
+    """
 
     class Confidence(models.TextChoices):
         REPORTED = "reported", _("reported")
@@ -34,6 +51,11 @@ class Usage(models.Model):
     total_tokens = models.PositiveIntegerField(_("total tokens"), null=True)
     cached_tokens = models.PositiveIntegerField(_("cached tokens"), null=True)
     reasoning_tokens = models.PositiveIntegerField(_("reasoning tokens"), null=True)
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
+    input_price = _amount(_("price of the question"))
+    output_price = _amount(_("price of the answer"))
+    cached_price = _amount(_("price of what was cached"))
+    cost = _amount(_("cost"))
     confidence = models.CharField(_("confidence"), max_length=16, choices=Confidence)
     first_token_seconds = models.FloatField(_("first-token time"), null=True)
     duration_seconds = models.FloatField(_("duration"), null=True)

@@ -19,6 +19,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, pgettext_lazy
 
+from admin_models.switcher import Choice, Switcher
 from chat.cloudbase import errors
 from chat.models import Message, Status, Usage
 from chat.rendering import blocks
@@ -290,6 +291,15 @@ def turns_frame(all_turns: Iterable[Turn]) -> str:
 def composer_error_frame(sentences: list[str]) -> str:
     html = render_to_string("chat/_composer_error.html", {"sentences": sentences})
     return partial("composer-error", "innerHTML", html)
+
+
+def choices_frame(offered: Switcher, chosen: Choice | None, user: object) -> str:
+    """What the switcher of a page of `user` offers now, and what is to be said of the chosen
+    model."""
+    context = {"switcher": offered, "chosen": chosen, "user": user}
+    options = render_to_string("chat/_options.html", context)
+    notices = render_to_string("chat/_model_notices.html", context)
+    return partial("models", "innerHTML", options) + partial("model-notices", "innerHTML", notices)
 
 
 def status_frame(pk: int, status: str) -> str:

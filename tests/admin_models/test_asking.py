@@ -199,6 +199,21 @@ async def test_what_is_offered_upstream_can_be_chosen_here(cloud, environment):
     assert not await ModelGroup.objects.filter(name="hunyuan-image").aexists()
 
 
+async def test_what_is_said_of_a_group_is_mirrored(cloud, environment):
+    lab = Group("custom-lab", ["lab-7b"], type="custom", base_url="https://llm.example/v1")
+    lab.remark, lab.with_mcp, lab.tags = "x" * 300, {"lab-7b"}, {"lab-7b": ["chat"]}
+    cloud.state.groups.append(lab)
+    await asking.renew(environment.pk, GROUPS)
+    model = await AIModel.objects.select_related("group").aget(name="lab-7b")
+    assert (model.enable_mcp, model.tags) == (True, ["chat"])
+    assert model.group.base_url == "https://llm.example/v1"
+    assert model.group.remark == "x" * 200
+    lab.with_mcp, lab.remark = set(), "short"
+    await asking.renew(environment.pk, GROUPS)
+    model = await AIModel.objects.select_related("group").aget(name="lab-7b")
+    assert (model.enable_mcp, model.tags, model.group.remark) == (False, ["chat"], "short")
+
+
 async def test_what_vanishes_upstream_is_kept_and_not_offered(cloud, environment):
     await asking.renew(environment.pk, GROUPS)
     cloud.state.groups[0].models = ["glm-5.1"]

@@ -108,7 +108,7 @@ async def test_a_change_is_pushed_as_a_reload_shows_it(browser, root, environmen
 
 
 async def test_a_hundred_clicks_ask_once(root, environment, cloud):
-    cloud.quirks.slow_actions = {"DescribeAIModels": 0.3}
+    cloud.quirks.slow_actions = {"DescribeAIModels": 1.5}
     async with socket("/ws/environments/", root) as (communicator, _is_in, _code):
         await frames(communicator, lambda frame: frame.select_one(".environment"))
         for _ in range(100):

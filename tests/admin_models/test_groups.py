@@ -69,7 +69,10 @@ def test_a_value_of_another_key_cannot_be_unsealed(settings, group):
 
 
 def test_an_older_sealing_key_still_unseals(settings, group):
-    settings.SEALING_KEYS = ["uLrJtFUVFN7zlLLhBFVpO9y4SZk1VDkHhyQDJ5hJv5k=", *settings.SEALING_KEYS]
+    settings.SEALING_KEYS = [
+        "uLrJtFUVFN7zlLLhBFVpO9y4SZk1VDkHhyQDJ5hJv5k=",
+        *settings.SEALING_KEY_FILE.keys(),
+    ]
     assert crypto.unseal(group.sealed_key) == "sk-canary-1234"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from channels.db import database_sync_to_async
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from admin_models import control_plane, crypto, local
 from admin_models.models import AIModel, GroupStatus, ModelGroup, TokenPack
@@ -49,6 +51,51 @@ async def test_a_new_list_of_models_replaces_the_whole_old_one(plane):
     assert {model.name async for model in kept} == {"lab-7b", "lab-70b"}
 
 
+async def test_entries_are_kept_whole_and_what_was_off_is_on_again(plane):
+    await register(plane)
+    entry = AIModelEntry("lab-7b", enable_mcp=True, tags=("chat", "工具"))
+    await plane.update_ai_model("custom-lab", models=[entry])
+    [group] = (await plane.describe_ai_models()).value
+    assert group.models == (entry,)
+    await plane.update_ai_model("custom-lab", models=[AIModelEntry("lab-70b")])
+    await plane.update_ai_model("custom-lab", models=[AIModelEntry("lab-7b")])
+    [group] = (await plane.describe_ai_models()).value
+    assert group.models == (AIModelEntry("lab-7b"),)
+    assert await AIModel.objects.acount() == 2
+
+
+async def test_a_long_list_costs_no_more_queries_than_a_short_one(plane):
+    await register(plane)
+
+    def queries_for(prefix: str, many: int) -> int:
+        entries = [AIModelEntry(f"{prefix}-{number}") for number in range(many)]
+        with CaptureQueriesContext(connection) as queries:
+            plane._update("custom-lab", entries, None, None, None, None)
+        return len(queries)
+
+    counts = [
+        await database_sync_to_async(queries_for)(*arguments)
+        for arguments in (("a", 1), ("b", 50), ("b", 50))
+    ]
+    assert counts[1] == counts[0] > counts[2]
+
+
+async def test_an_api_key_is_the_only_kind_of_secret_here(plane):
+    await register(plane)
+    pair = GroupSecret(secret_id="AKIDcanary000000000", secret_key="secret-canary")
+    for refused, error in (
+        (pair, errors.ControlParameterRefused),
+        (GroupSecret(api_key="two words"), errors.KeyMalformed),
+    ):
+        with pytest.raises(error) as told:
+            await plane.update_ai_model("custom-lab", secret=refused)
+        assert "canary" not in str(told.value)
+    row = await ModelGroup.objects.aget()
+    assert crypto.unseal(row.sealed_key) == "sk-canary"
+    await plane.update_ai_model("custom-lab", secret=GroupSecret())
+    assert not (await ModelGroup.objects.aget()).has_key
+
+
 async def test_what_is_not_given_stays(plane):
     await register(plane)
     await plane.update_ai_model("custom-lab", status=OFF)
@@ -87,6 +134,14 @@ async def test_a_custom_group_is_removed_and_another_is_not(plane):
         (lambda plane: plane.update_ai_model("custom-lab", status=7), errors.CloudBaseError),
         (
             lambda plane: plane.update_ai_model("custom-lab", base_url="no address"),
+            errors.ControlParameterRefused,
+        ),
+        (
+            lambda plane: plane.update_ai_model("custom-lab", models=[AIModelEntry("x" * 121)]),
+            errors.ControlParameterRefused,
+        ),
+        (
+            lambda plane: plane.update_ai_model("custom-lab", models=[AIModelEntry("")]),
             errors.ControlParameterRefused,
         ),
         (lambda plane: plane.create_api_key(), errors.ActionUnknown),

@@ -61,7 +61,7 @@ async def test_the_first_step_leads_to_the_second_with_what_was_typed(connected,
         ({"env_id": "Env Demo"}, "small letters"),
         ({"env_id": "local"}, "here already"),
         ({"name": "Local"}, "Another environment has this name"),
-        ({"base_url": "gateway"}, "Enter a valid URL"),
+        ({"base_url": "gateway"}, "must begin with http:// or https://"),
     ],
 )
 async def test_a_first_step_that_is_refused_says_why_and_keeps_what_was_typed(

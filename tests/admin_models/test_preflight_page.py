@@ -13,7 +13,14 @@ from django.utils import timezone
 
 from admin_models import local
 from admin_models.consumers import NOT_STAFF
-from admin_models.models import AIModel, Environment, ModelGroup, Observation, TokenPack
+from admin_models.models import (
+    AIModel,
+    Environment,
+    ModelGroup,
+    Observation,
+    Price,
+    TokenPack,
+)
 from admin_models.page_sockets import NOT_FOUND, SIGNED_OUT
 from admin_models.preflight import asking
 from admin_models.preflight.seeing import CALL
@@ -22,6 +29,7 @@ from tests.admin_models.conftest import make_environment
 from tests.chat.sockets import connected as socket
 from tests.chat.sockets import in_thread, normal
 from tests.fakes.environment_state import Group, Pack
+from tests.fakes.environment_state import Price as Listed
 from tests.pages.html import page, the, words
 
 FLASH = {"intent": "managed", "model": "deepseek-v4-flash"}
@@ -120,7 +128,9 @@ async def test_a_model_from_elsewhere_leads_to_a_custom_group(browser, environme
     await asking.renew(environment.pk)
     soup = await shown(browser, environment, intent="third_party", model="qwen3")
     assert states(soup)["token_pack"] == "skipped"
-    assert "Register a custom group" in words(check(soup, "group_exists"))
+    link = the(check(soup, "group_exists"), ".next a")
+    assert words(link) == "Register a custom group"
+    assert link["href"] == f"{reverse('group_new', args=[environment.pk])}?model=qwen3"
 
 
 async def test_without_cloud_keys_what_cannot_be_seen_is_unknown(browser, connected, cloud):
@@ -173,7 +183,7 @@ async def test_the_local_environment_is_green_with_its_pack_and_red_without(brow
     await TokenPack.objects.aupdate(is_disabled=True)
     soup = await shown(browser, row, group="cloudbase", model="tiny")
     link = the(check(soup, "token_pack"), ".next a")
-    assert link["href"].startswith("/admin/admin_models/tokenpack/add/")
+    assert link["href"] == reverse("environment_packs", args=[row.pk])
 
 
 async def test_a_wait_counts_down_and_is_checked_again(browser, root, environment, cloud):
@@ -232,9 +242,64 @@ async def test_a_model_is_switched_on_at_the_price_that_was_seen(browser, enviro
     assert "question 4, answer 16, cached question 0.8" in words(soup)
     seen = the(soup, "textarea[name=price]").get_text()
     assert "glm-5.1" not in cloud.state.group("cloudbase").models
-    response = await browser.post(where, {"price": seen})
+    currency = the(soup, "select[name=currency] option[selected]")["value"]
+    response = await browser.post(where, {"price": seen, "currency": currency})
     assert response.status_code == 302
     assert cloud.state.group("cloudbase").models == ["deepseek-v4-flash", "glm-5.1"]
+    price = await Price.objects.aget()
+    assert (price.words, price.currency, price.set_by) == (seen, "CNY", "root")
+
+
+async def test_the_currency_of_the_international_site_is_suggested(browser, environment):
+    await Environment.objects.aupdate(is_international=True)
+    where = address(environment, "environment_enable", intent="managed", model="glm-5.1")
+    await asking.renew(environment.pk)
+    soup = page(await browser.get(where))
+    assert the(soup, "select[name=currency] option[selected]")["value"] == "USD"
+
+
+async def test_the_price_of_a_model_that_is_on_is_only_confirmed(browser, environment, cloud):
+    await asking.renew(environment.pk)
+    where = address(environment, "environment_enable", **FLASH)
+    soup = page(await browser.get(where))
+    assert words(the(soup, "h1")) == "Confirm the price of deepseek-v4-flash?"
+    seen = the(soup, "textarea[name=price]").get_text()
+    response = await browser.post(where, {"price": seen, "currency": "CNY"}, follow=True)
+    assert "The price of deepseek-v4-flash was confirmed." in words(page(response))
+    assert await Price.objects.filter(model="deepseek-v4-flash").aexists()
+    assert not [call for call in cloud.control_calls if call.action == "UpdateAIModel"]
+
+
+async def test_who_confirms_before_the_catalogue_was_read_is_asked_again(
+    browser, environment, cloud
+):
+    where = address(environment, "environment_enable", intent="managed", model="glm-5.1")
+    soup = page(await browser.get(where))
+    assert "was not read yet" in words(soup)
+    response = await browser.post(where, {"price": ""})
+    assert response.status_code == 409
+    assert "question 4, answer 16" in words(page(response))
+    assert cloud.state.group("cloudbase").models == ["deepseek-v4-flash"]
+
+
+async def test_a_price_in_no_currency_is_refused_where_it_was_typed(browser, environment, cloud):
+    await asking.renew(environment.pk)
+    where = address(environment, "environment_enable", intent="managed", model="glm-5.1")
+    seen = the(page(await browser.get(where)), "textarea[name=price]").get_text()
+    response = await browser.post(where, {"price": seen, "currency": "POINTS"})
+    assert response.status_code == 409
+    assert words(the(page(response), ".field .form-error"))
+    assert cloud.state.group("cloudbase").models == ["deepseek-v4-flash"]
+
+
+async def test_the_new_price_is_shown_where_it_has_changed_meanwhile(browser, environment, cloud):
+    await asking.renew(environment.pk)
+    where = address(environment, "environment_enable", intent="managed", model="glm-5.1")
+    seen = the(page(await browser.get(where)), "textarea[name=price]").get_text()
+    next(o for o in cloud.state.catalogue if o.name == "glm-5.1").prices = [Listed("5", "20", "1")]
+    response = await browser.post(where, {"price": seen, "currency": "CNY"})
+    assert response.status_code == 409
+    assert "question 5, answer 20" in words(page(response))
 
 
 async def test_another_price_than_the_one_that_was_seen_is_asked_about_again(
@@ -244,7 +309,7 @@ async def test_another_price_than_the_one_that_was_seen_is_asked_about_again(
     where = address(environment, "environment_enable", intent="managed", model="glm-5.1")
     response = await browser.post(where, {"price": "cheap"})
     assert response.status_code == 409
-    assert "The price has changed" in words(page(response))
+    assert "The price of glm-5.1 has changed meanwhile" in words(the(page(response), ".form-error"))
     assert cloud.state.group("cloudbase").models == ["deepseek-v4-flash"]
 
 

@@ -400,6 +400,10 @@ def test_the_channel_of_the_growth_plan_is_closed_once_a_call_said_so():
     refused = called(facts, GROWTH, code="channel_not_allowed", ago=timedelta(minutes=1))
     check = rules.verdict(refused, GROWTH, TERMS).in_the_way
     assert (check.step, check.state) == (Step.CHANNEL, NOT_OK)
+    assert check.action.kind is ActionKind.CONFIGURE  # another group, and not the same call again
+    refused_long_ago = called(facts, GROWTH, code="channel_not_allowed", ago=timedelta(hours=25))
+    check = rules.verdict(refused_long_ago, GROWTH, TERMS).in_the_way
+    assert check.action.kind is ActionKind.CALL  # terms change: after a day it is offered again
     answered = called(facts, GROWTH, ago=timedelta(minutes=1))
     assert rules.verdict(answered, GROWTH, TERMS).state is OK
 

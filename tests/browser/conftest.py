@@ -27,6 +27,8 @@ ARGUMENTS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+REFUSED = r"status of (409|422)"
+"""What the console says of a form that was refused."""
 PATIENCE = 10_000
 """Milliseconds to wait for what is bound to come; a busy machine is slow."""
 
@@ -115,6 +117,36 @@ def new_context(chromium, server):
     for context in made:
         assert context.watch.foreign_requests == []
         assert context.watch.complaints == []
+
+
+@pytest.fixture(scope="package")
+def admin_session(chromium, server):
+    """The cookies of root."""
+    context = chromium.new_context(base_url=server.url)
+    page = context.new_page()
+    page.goto("/")
+    sign_in(page, "root")
+    page.wait_for_url(server.url)
+    cookies = context.storage_state()
+    context.close()
+    return cookies
+
+
+@pytest.fixture
+def new_admin(new_context, admin_session):
+    """Make pages of root's, each in a browser of its own."""
+
+    def make(**options):
+        context = new_context(storage_state=admin_session, **options)
+        context.watch.allow(REFUSED)
+        return context.new_page()
+
+    return make
+
+
+@pytest.fixture
+def admin(new_admin):
+    return new_admin()
 
 
 @pytest.fixture

@@ -7,12 +7,10 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.pages import sign_in
 from tests.fakes.environment import running_in_thread
 from tests.fakes.environment_state import API_KEY, SECRET_ID, SECRET_KEY, EnvironmentState, Group
 
 CHINESE = {"locale": "zh-CN"}
-REFUSED = r"status of (409|422)"
 
 
 @pytest.fixture
@@ -20,36 +18,6 @@ def cloud():
     """A CloudBase environment of this test alone."""
     with running_in_thread(EnvironmentState()) as environment:
         yield environment
-
-
-@pytest.fixture(scope="package")
-def admin_session(chromium, server):
-    """The cookies of root."""
-    context = chromium.new_context(base_url=server.url)
-    page = context.new_page()
-    page.goto("/")
-    sign_in(page, "root")
-    page.wait_for_url(server.url)
-    cookies = context.storage_state()
-    context.close()
-    return cookies
-
-
-@pytest.fixture
-def new_admin(new_context, admin_session):
-    """Make pages of root's, each in a browser of its own."""
-
-    def make(**options):
-        context = new_context(storage_state=admin_session, **options)
-        context.watch.allow(REFUSED)
-        return context.new_page()
-
-    return make
-
-
-@pytest.fixture
-def admin(new_admin):
-    return new_admin()
 
 
 def fill_identity(page: Page, cloud, env_id: str) -> None:

@@ -15,7 +15,7 @@ from tests.installations import Installation
 @pytest.mark.server
 @pytest.mark.skipif(bool(os.environ.get("CHATSITE_NO_MODEL")), reason="CHATSITE_NO_MODEL is set")
 def test_the_embedded_model_answers_from_one_command(tmp_path, new_context):
-    installation = Installation(tmp_path / "data")
+    installation = Installation(tmp_path / "data", {"CHATSITE_PRIVATE_HOSTS": None})
     with installation.served("--model") as server:
         installation.add_people()
         server.expect("The local model .* is ready")

@@ -167,11 +167,11 @@ async def settled() -> None:
     await eventually(none_is_live)
 
 
-async def loaded(conversation, user) -> Page:
+async def loaded(conversation, user, language: str = "en") -> Page:
     """The page of a conversation, without its socket."""
 
     def get() -> str:
-        client = Client()
+        client = Client(headers={"accept-language": language})
         client.force_login(user)
         response = client.get(conversation.get_absolute_url())
         assert response.status_code == 200
@@ -203,9 +203,9 @@ async def connected(path: str, user=None, *, origin: str | None = "http://localh
 
 
 @asynccontextmanager
-async def opened(conversation, user):
+async def opened(conversation, user, language: str = "en"):
     """A page of `user` with its socket open."""
-    page = await loaded(conversation, user)
+    page = await loaded(conversation, user, language)
     async with connected(page.socket_url, user) as (communicator, is_in, _code):
         assert is_in
         page.communicator = communicator

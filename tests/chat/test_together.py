@@ -53,7 +53,7 @@ async def test_a_failure_reaches_everyone_it_concerns_and_nobody_else():
 
 async def test_an_item_is_written_also_if_nobody_waits_for_it():
     done: list[int] = []
-    together = Together(done.extend, copy_context())
+    together: Together[int] = Together(done.extend, copy_context())
     leaving = asyncio.create_task(together.write(0))
     await asyncio.sleep(0)
     leaving.cancel()

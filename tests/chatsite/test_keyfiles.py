@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from chatsite import keyfiles
+from chatsite.keyfiles import KeyFile
 from tests.processes import PROJECT
+
+
+def numbers(first: int = 1):
+    """Makes key-1, key-2 and so on."""
+    return (f"key-{number}" for number in itertools.count(first)).__next__
 
 
 def mode(path: Path) -> int:
@@ -80,3 +87,38 @@ def test_processes_that_start_together_agree_on_one_key(tmp_path):
     keys = {racer.communicate("!")[0] for racer in racers}
     assert keys == {path.read_text().strip()}
     assert [racer.returncode for racer in racers] == [0] * 4
+
+
+def test_a_key_file_that_changes_is_noticed(tmp_path):
+    path = tmp_path / "sealing"
+    ours, other = KeyFile(path, make=numbers()), KeyFile(path, make=numbers(10))
+    assert ours.keys() == other.keys() == ("key-1",)
+    other.add()
+    assert ours.keys() == ("key-10", "key-1")
+    assert mode(path) == 0o600
+    ours.drop_all_but_newest()
+    assert other.keys() == ("key-10",)
+    assert [file.name for file in tmp_path.iterdir()] == ["sealing"]
+
+
+def test_a_key_file_that_cannot_be_read_for_a_while_changes_nothing(tmp_path):
+    file = KeyFile(tmp_path / "sealing", make=numbers())
+    for spoil in (
+        lambda: file.path.chmod(0o644),
+        lambda: file.path.write_text(""),
+        file.path.unlink,
+    ):
+        spoil()
+        assert file.keys() == ("key-1",)
+
+
+def test_what_a_killed_process_left_is_removed_before_the_file_is_changed_again(tmp_path):
+    file = KeyFile(tmp_path / "sealing", make=numbers())
+    (tmp_path / ".sealing.0123456789abcdef").write_text("half a ke")
+    with file.held():
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["sealing", "sealing.lock"]
+
+
+def test_a_key_file_shows_no_key(tmp_path):
+    file = KeyFile(tmp_path / "sealing", make=numbers())
+    assert "key-1" not in repr(file)

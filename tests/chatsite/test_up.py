@@ -120,3 +120,8 @@ def test_a_database_that_does_not_answer_is_named(tmp_path):
     words = refusal(tmp_path / "data", "--port", "0", DATABASE_URL=f"sqlite:///{folder}")
     assert "The database does not work" in words
     assert "DATABASE_URL" in words
+
+
+def test_a_list_of_private_hosts_that_means_nothing_is_named(tmp_path):
+    words = refusal(tmp_path / "data", "--port", "0", CHATSITE_PRIVATE_HOSTS="10.0.0.1,http://x")
+    assert 'CHATSITE_PRIVATE_HOSTS: "http://x" is no host, host:port, address or network.' in words

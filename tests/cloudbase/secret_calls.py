@@ -163,6 +163,11 @@ CHAT_CALLS: dict[str, Callable[[Any], Awaitable[object]]] = {
 }
 """What an environment and an OpenAI-compatible endpoint have in common."""
 
+COMPATIBLE_CALLS: dict[str, Callable[[Any], Awaitable[object]]] = {
+    **CHAT_CALLS,
+    "OpenAICompatible.list_models": lambda app: app.list_models(),
+}
+
 GATEWAY_CALLS: dict[str, Callable[[CloudBase], Awaitable[object]]] = {
     **CHAT_CALLS,
     "ImageModel.generate_image": lambda app: (

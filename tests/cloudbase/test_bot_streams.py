@@ -202,7 +202,7 @@ async def test_nothing_is_read_after_done():
         ([30.0], errors.ProviderTimedOut),
         ([b"data: {nonsense}\n\n"], errors.ProviderSpokeGarbage),
         ([b"data: 7\n\n"], errors.ProviderSpokeGarbage),
-        ([b"data: " + b"x" * 1_100_000], errors.ProviderSpokeGarbage),
+        ([b"data: " + b"x" * 1_100_000], errors.AnswerTooLong),
     ],
 )
 async def test_what_arrived_comes_before_the_trouble(ending, kind):

@@ -87,6 +87,7 @@ def test_a_code_of_the_gateway_decides(status, code, kind):
         (200, b"", errors.ProviderSpokeGarbage),
         (200, b"[1]", errors.ProviderSpokeGarbage),
         (200, openai(), errors.ProviderFailed),
+        (200, b'{"choices": [{"message": {"content": "hi"}}]}', errors.NotStreamed),
         (400, b"\xff\xfe", errors.RequestRefused),
     ],
 )
@@ -117,6 +118,30 @@ def test_too_long_a_context_tells_the_numbers(body):
     assert (error.n_prompt_tokens, error.n_ctx) == (3000, 2048)
     assert error.as_dict()["params"] == {"n_prompt_tokens": 3000, "n_ctx": 2048}
     assert error.fixable_by == "user"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Model Not Exist",
+        "The model `m1` does not exist.",
+        "model 'm1' not found, try pulling it first",
+        "Invalid model: m1",
+        "lab/m1 is not a valid model ID",
+        "Model does not exist. Please check it carefully.",
+        "模型不存在，请检查模型代码。",
+    ],
+)
+def test_an_unknown_model_is_recognised_by_its_words(message):
+    assert type(refusals.from_response(400, openai(message), {})) is errors.ModelNotFound
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["The model does not support tools.", "Unknown parameter of model m1", "tool m1 not found"],
+)
+def test_another_refusal_that_names_the_model_is_none_of_it(message):
+    assert type(refusals.from_response(400, openai(message), {})) is errors.RequestRefused
 
 
 def test_the_numbers_of_a_too_long_context_may_be_unknown():

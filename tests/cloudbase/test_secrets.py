@@ -24,6 +24,7 @@ from tests.cloudbase import secret_calls
 from tests.cloudbase.secret_calls import (
     API_KEY,
     CHAT_CALLS,
+    COMPATIBLE_CALLS,
     CONTROL_CALLS,
     GATEWAY_CALLS,
     GROUP_KEY,
@@ -171,7 +172,7 @@ async def test_no_failing_call_tells_a_key(name, is_silent):
             leaks = await asyncio.gather(
                 leaks_of(GATEWAY_CALLS | CONTROL_CALLS, by_key),
                 leaks_of(GATEWAY_CALLS, by_pair),
-                leaks_of(CHAT_CALLS, compatible),
+                leaks_of(COMPATIBLE_CALLS, compatible),
             )
     assert not any(leaks)
     assert all(CANARY.encode() in request for request in telltale.heard)
@@ -231,7 +232,8 @@ async def test_what_a_tool_raises_tells_the_model_no_key():
 
 
 def test_every_public_call_is_made_to_fail():
-    made = {name.partition(",")[0] for name in GATEWAY_CALLS | CONTROL_CALLS}
+    calls = GATEWAY_CALLS | COMPATIBLE_CALLS | CONTROL_CALLS
+    made = {name.partition(",")[0] for name in calls}
     assert made == set(secret_calls.public_calls())
     assert secret_calls.public_actions() == {f"ControlPlane.{name}" for name in actions()}
 

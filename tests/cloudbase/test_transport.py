@@ -128,6 +128,25 @@ async def test_an_endless_answer_is_not_kept(question):
             await model.complete(question)
 
 
+async def test_an_answer_has_no_more_bytes_than_the_caller_allows(server, question):
+    server.say = ["x" * 100] * 20
+    where = {"base_url": server.base_url, "patience": QUICK}
+    async with HttpPool() as pool:
+        for limit, kind in ((50_000, type(None)), (1000, errors.AnswerTooLong)):
+            app = OpenAICompatible(**where, http=pool, answer_limit=limit)
+            model = app.ai().create_model("custom-lab")
+            _, streamed = await gathered(model, question)
+            assert type(streamed) is kind
+        with pytest.raises(errors.AnswerTooLong):
+            await model.complete(question)
+
+
+async def test_whoever_answers_at_once_when_a_stream_was_wanted_does_not_stream(question):
+    async with answering(httpx.Response(200, json=GOOD)) as (model, _):
+        _, failure = await gathered(model, question)
+    assert type(failure) is errors.NotStreamed
+
+
 async def test_what_is_sent(question):
     async with answering(httpx.Response(200, headers=SSE, content=STREAM)) as (model, requests):
         await gathered(model, question)
@@ -194,6 +213,19 @@ async def test_anything_else_is_not_tried_again(first, question):
         _, failure = await gathered(model, question)
     assert isinstance(failure, errors.CloudBaseError)
     assert len(requests) == 1
+
+
+async def test_a_pool_may_try_only_once(question):
+    requests = []
+
+    def answer(request):
+        requests.append(request)
+        return httpx.Response(503)
+
+    async with HttpPool(transport=httpx.MockTransport(answer), tries=1) as pool:
+        app = OpenAICompatible(base_url="http://model/v1", http=pool)
+        _, failure = await gathered(app.ai().create_model("custom-lab"), question)
+    assert (type(failure), len(requests)) == (errors.ProviderBusy, 1)
 
 
 async def test_three_tries_are_enough(question):
@@ -276,14 +308,20 @@ async def test_refused_twice_then_answered_on_a_real_socket(server, question):
 # ── real connections ────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "http://nowhere.invalid/v1"])
-async def test_no_connection_is_unreachable(url, question):
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("http://127.0.0.1:1/v1", errors.ConnectionRefused),
+        ("http://nowhere.invalid/v1", errors.ProviderUnreachable),
+    ],
+)
+async def test_no_connection_is_unreachable(url, kind, question):
     async with (
         HttpPool(backoff=0.01) as pool,
         OpenAICompatible(base_url=url, http=pool, patience=QUICK) as app,
     ):
         _, failure = await gathered(app.ai().create_model("custom-lab"), question)
-    assert type(failure) is errors.ProviderUnreachable
+    assert type(failure) is kind
 
 
 async def test_plain_text_where_tls_should_be_is_not_trusted(server, question):

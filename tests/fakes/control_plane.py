@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 import uuid
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -49,6 +50,7 @@ class ControlPlane:
     def __init__(self, environment: "CloudBaseEnvironment") -> None:
         self._environment = environment
         self.calls: list[ControlCall] = []
+        self.meanwhile: defaultdict[str, deque[Callable[[], object]]] = defaultdict(deque)
 
     def routes(self) -> list[web.RouteDef]:
         """One address for every action."""
@@ -58,13 +60,22 @@ class ControlPlane:
         sent = await sent_as(request)
         call = _heard(sent, request)
         self.calls.append(call)
-        await asyncio.sleep(self._environment.quirks.slow_actions.get(call.action, 0))
+        quirks = self._environment.quirks
+        await asyncio.sleep(quirks.slow_actions.get(call.action, 0))
         try:
             told = self._run(sent, call)
         except (ActionRefused, signatures.SignatureRefused) as refused:
             call.error = refused.code
             told = {"Error": {"Code": refused.code, "Message": refused.message}}
+        self._let_others_act(call.action)
+        await asyncio.sleep(quirks.late_answers.get(call.action, 0))
+        if call.action in quirks.lost_answers and request.transport is not None:
+            request.transport.abort()
         return _enveloped(told)
+
+    def _let_others_act(self, action: str) -> None:
+        if waiting := self.meanwhile.get(action):
+            waiting.popleft()()
 
     def _run(self, sent: signatures.Sent, call: ControlCall) -> dict[str, Any]:
         state, quirks = self._environment.state, self._environment.quirks
@@ -72,6 +83,8 @@ class ControlPlane:
         signatures.check(sent, state.secret_keys, time.time() + quirks.clock_offset)
         _check_rate(quirks)
         action = _known(call.action, quirks)
+        if call.action in quirks.refused_actions:
+            raise ActionRefused(quirks.refused_actions[call.action], "refused, as the test says")
         if call.action in quirks.forbidden_actions:
             raise ActionRefused("UnauthorizedOperation", "the account may not do this")
         params = _checked(call, action, quirks)

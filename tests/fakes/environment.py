@@ -106,6 +106,11 @@ class CloudBaseEnvironment(ModelServer):
         """Every call of the control plane."""
         return self._control_plane.calls
 
+    def meanwhile(self, action: str, *others: Callable[[], object]) -> None:
+        """Let somebody else act right after each of the next calls of an action of the control
+        plane, before its caller hears of it."""
+        self._control_plane.meanwhile[action].extend(others)
+
     def refuse_next(self, code: str, times: int = 1) -> None:
         """Refuse the next calls of the data plane with this code."""
         self._refusals.extend([code] * times)

@@ -38,6 +38,8 @@ class Group:
     secret: dict[str, str] | None = None
     with_mcp: set[str] = field(default_factory=set)
     """The models whose EnableMCP is true."""
+    tags: dict[str, list[str]] = field(default_factory=dict)
+    """Of the models that have any."""
     created: str = "2026-01-01T00:00:00Z"
     updated: str = "2026-01-01T00:00:00Z"
 
@@ -50,6 +52,7 @@ class Group:
         """Take the whole new list; nothing of the old one stays."""
         self.models = [model["Model"] for model in models]
         self.with_mcp = {model["Model"] for model in models if model.get("EnableMCP")}
+        self.tags = {model["Model"]: model["Tags"] for model in models if model.get("Tags")}
 
     def as_told(self) -> dict[str, Any]:
         """AIModelGroup; the secret masked."""
@@ -62,7 +65,11 @@ class Group:
             "BaseUrl": self.base_url,
             "Secret": self._masked_secret(),
             "Models": [
-                {"Model": name, "EnableMCP": name in self.with_mcp, "Tags": []}
+                {
+                    "Model": name,
+                    "EnableMCP": name in self.with_mcp,
+                    "Tags": self.tags.get(name, []),
+                }
                 for name in self.models
             ],
             "CreateTime": self.created,

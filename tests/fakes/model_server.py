@@ -34,12 +34,13 @@ Control over HTTP, for a server in a process of its own (paths under `control_ur
     POST /pause, POST /resume
     GET  /requests                               [{path, headers, body, said, is_disconnected}]
 
-Also `GET …/models`, with `server.models`.
+Also `GET …/models`, with `server.models`; or `server.listing`, a script that refuses it.
 """
 
 import argparse
 import asyncio
 import json
+import ssl
 import threading
 import time
 from collections import deque
@@ -145,11 +146,19 @@ class SeenRequest:
 class ModelServer:
     """The server; an async context manager."""
 
-    def __init__(self, script: Script | None = None, *, port: int = 0) -> None:
+    def __init__(
+        self,
+        script: Script | None = None,
+        *,
+        port: int = 0,
+        certificate: ssl.SSLContext | None = None,
+    ) -> None:
         self.script = script or Script()
         self.models: list[str] = ["fake-model"]
+        self.listing: Script | None = None
         self.requests: list[SeenRequest] = []
         self._port = port
+        self._certificate = certificate
         self._queued: deque[Script] = deque()
         self._gate = asyncio.Event()
         self._gate.set()
@@ -166,7 +175,7 @@ class ModelServer:
             self._application(), handler_cancellation=True, shutdown_timeout=0.1
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._certificate)
         await site.start()
         self._port = self._runner.addresses[0][1]
         return self
@@ -181,7 +190,8 @@ class ModelServer:
     @property
     def gateway_url(self) -> str:
         """Base URL for CloudBase(base_url=…)."""
-        return f"http://127.0.0.1:{self._port}"
+        scheme = "https" if self._certificate else "http"
+        return f"{scheme}://127.0.0.1:{self._port}"
 
     @property
     def base_url(self) -> str:
@@ -324,7 +334,10 @@ class ModelServer:
             says_role = number == 0 and script.tool_order != "no_role"
             yield {"role": "assistant", **delta} if says_role else delta
 
-    async def _list_models(self, _: web.Request) -> web.Response:
+    async def _list_models(self, request: web.Request) -> web.Response:
+        if self.listing is not None:
+            await asyncio.sleep(self.listing.silence)
+            return _refused(self.listing, request)
         data = [{"id": model, "object": "model", "created": 0} for model in self.models]
         return web.json_response({"object": "list", "data": data})
 

@@ -23,8 +23,14 @@ class Quirks:
     """Actions this service has never heard of (InvalidAction)."""
     forbidden_actions: set[str] = field(default_factory=set)
     """Actions that the account may not do (UnauthorizedOperation)."""
+    refused_actions: dict[str, str] = field(default_factory=dict)
+    """Actions that are refused, each with a code of the vendor's."""
     slow_actions: dict[str, float] = field(default_factory=dict)
     """Seconds that an action takes."""
+    late_answers: dict[str, float] = field(default_factory=dict)
+    """Seconds from the end of an action to its answer."""
+    lost_answers: set[str] = field(default_factory=set)
+    """Actions that are carried out, after which the connection breaks."""
     throttled_times: int = 0
     """How many more calls are refused with RequestLimitExceeded."""
     clock_offset: float = 0.0

@@ -128,7 +128,7 @@ def test_without_a_model_people_hear_who_can_connect_one(alices_browser):
 
 def test_without_a_model_an_administrator_is_led_to_connecting_one(roots_browser):
     link = the(page(roots_browser.get("/")), ".greeting a")
-    assert link["href"] == "/admin/admin_models/"
+    assert link["href"] == "/environments/"
 
 
 def test_a_refusal_keeps_what_it_says_as_text():

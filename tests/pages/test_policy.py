@@ -67,7 +67,7 @@ def test_a_conversation_keeps_its_policy(alices_browser, talk):
 
 
 def test_the_admin_runs_its_own_scripts_and_nothing_inline(roots_browser):
-    response = roots_browser.get(reverse("admin:admin_models_modelgroup_add"))
+    response = roots_browser.get(reverse("admin:auth_user_add"))
     policy = response["Content-Security-Policy"]
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy

@@ -7,6 +7,7 @@ CloudBaseError
 │   │   ├── GroupNameIsBareCustom, GroupNameHasIllegalRest
 │   │   └── GroupNameIsVendor, GroupNameIsModel, GroupNameUnknown
 │   ├── IllegalEnvironment, IllegalBaseUrl
+│   ├── AddressForbidden               not public, and not allowed by the operator
 │   ├── IllegalImageInput
 │   │   ├── ImageParameterMissing, ImageParameterUnknown, ImageParameterWrongType
 │   │   ├── ImageParameterTooLong, ImageParameterOutOfRange, ImageCountNotOne, ImagesTooMany
@@ -59,12 +60,14 @@ CloudBaseError
 ├── StreamLeft (ours)                  nobody read the stream to its end
 └── TransportError (transport)         there was no answer, or only a part of one
     ├── ProviderUnreachable            no connection
+    │   └── ConnectionRefused
     ├── ProviderNotTrusted             no TLS, or a certificate of somebody else
     ├── ProviderHungUp                 a connection, closed without an answer
     ├── ProviderTimedOut
     │   └── SpeechNotReady
     ├── StreamBroken                   the answer stopped in the middle
     └── ProviderSpokeGarbage
+        └── AnswerTooLong, NotStreamed
 
 Whoever adds a class gives it a `code` and a `user_message`; the registry notices by itself.
 """
@@ -152,6 +155,7 @@ from chat.cloudbase.errors.images import (
     ImageSwitchMalformed,
 )
 from chat.cloudbase.errors.request import (
+    AddressForbidden,
     GroupNameHasIllegalRest,
     GroupNameHasSpaces,
     GroupNameIsBareCustom,
@@ -184,6 +188,9 @@ from chat.cloudbase.errors.tools import (
     UnknownTool,
 )
 from chat.cloudbase.errors.transport import (
+    AnswerTooLong,
+    ConnectionRefused,
+    NotStreamed,
     ProviderHungUp,
     ProviderNotTrusted,
     ProviderSpokeGarbage,
@@ -196,16 +203,19 @@ from chat.cloudbase.errors.transport import (
 __all__ = [
     "DETAIL_LENGTH",
     "ActionUnknown",
+    "AddressForbidden",
     "AgentFailed",
     "AgentKnowledgeFailed",
     "AgentLookupFailed",
     "AgentModelFailed",
     "AgentParameterRefused",
+    "AnswerTooLong",
     "BotIdIllegal",
     "CallError",
     "ChannelNotAllowed",
     "ClockSkewed",
     "CloudBaseError",
+    "ConnectionRefused",
     "ContentBlocked",
     "ContextTooLong",
     "ControlNotAuthorized",
@@ -259,6 +269,7 @@ __all__ = [
     "ModelNotEnabled",
     "ModelNotFound",
     "NotAllowed",
+    "NotStreamed",
     "PageTooLarge",
     "PageTooSmall",
     "ParameterRefused",

@@ -107,6 +107,14 @@ class IllegalBaseUrl(RequestError):
     )
 
 
+class AddressForbidden(RequestError):
+    code = "address_forbidden"
+    user_message = _(
+        "%(host)s leads to an address that is not public. Such an address is called only if the "
+        "operator of this installation allows it: CHATSITE_PRIVATE_HOSTS=%(entry)s"
+    )
+
+
 class KeyMalformed(RequestError):
     code = "key_malformed"
     user_message = _(

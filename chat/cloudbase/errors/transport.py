@@ -15,6 +15,14 @@ class ProviderUnreachable(TransportError):
     user_message = _("The model service cannot be reached. Please try again in a moment.")
 
 
+class ConnectionRefused(ProviderUnreachable):
+    code = "connection_refused"
+    user_message = _(
+        "Nothing accepts connections at the address of the model service. Please try again in a "
+        "moment."
+    )
+
+
 class ProviderNotTrusted(TransportError):
     code = "provider_not_trusted"
     fixable_by = "admin"
@@ -46,3 +54,17 @@ class ProviderSpokeGarbage(TransportError):
     code = "provider_spoke_garbage"
     is_retryable = False
     user_message = _("The model service sent something that is not an answer.")
+
+
+class AnswerTooLong(ProviderSpokeGarbage):
+    code = "answer_too_long"
+    user_message = _("The model service sent more than an answer may have.")
+
+
+class NotStreamed(ProviderSpokeGarbage):
+    code = "not_streamed"
+    fixable_by = "admin"
+    user_message = _(
+        "The model service gives its answer only as a whole, not while it is written. "
+        "An administrator can choose another address or model."
+    )

@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 
 from admin_models.models import AIModel, Environment, Price, Tier
-from admin_models.prices import Named, named
+from admin_models.prices import Named
 from admin_models.showing.figures import grouped
 
 STATES: Final[Mapping[str, Promise]] = {

@@ -66,7 +66,10 @@ def test_what_was_connected_is_recorded_without_its_key(key):
 
 @pytest.mark.parametrize(
     ("group", "url", "says"),
-    [("deepseek", "https://x.example/v1", "vendor"), ("custom-lab", "not an address", "must begin with")],
+    [
+        ("deepseek", "https://x.example/v1", "vendor"),
+        ("custom-lab", "not an address", "must begin with"),
+    ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_saved(key, group, url, says):
     with pytest.raises(CommandError, match=says):

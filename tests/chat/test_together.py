@@ -41,11 +41,11 @@ async def test_two_kinds_of_work_at_once_do_not_stand_in_each_others_way():
 
 
 async def test_a_failure_reaches_everyone_it_concerns_and_nobody_else():
-    def write(items: object) -> None:
+    def write(items: Sequence[int]) -> None:
         if 0 in items:
             raise ZeroDivisionError
 
-    together = Together(write, copy_context())
+    together: Together[int] = Together(write, copy_context())
     broken = await asyncio.gather(together.write(0), together.write(1), return_exceptions=True)
     assert [type(error) for error in broken] == [ZeroDivisionError, ZeroDivisionError]
     await together.write(2)

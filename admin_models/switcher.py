@@ -7,7 +7,7 @@ it lets a call pass, and the background does so anyway.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -19,7 +19,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 
 from admin_models import access
-from admin_models.models import AIModel, Environment
+from admin_models.models import AIModel, Environment, ModelGroup
 from admin_models.preflight import PreflightFailed, errors, gate, rules, seeing
 from admin_models.preflight.case import Terms
 from admin_models.preflight.checks import Check, State, Step
@@ -109,10 +109,11 @@ class Switcher:
     @cached_property
     def shelves(self) -> tuple[Shelf, ...]:
         """The choices by environment and group, in their order."""
-        groups = [list(one) for _pk, one in groupby(self.choices, lambda c: c.model.group_id)]
+        shelved = [list(one) for _pk, one in groupby(self.choices, lambda c: c.model.group_id)]
+        groups = [choices[0].model.group for choices in shelved]
         return tuple(
-            Shelf(self._label(group[0].model), tuple(sorted(group, key=lambda c: not c.is_ready)))
-            for group in groups
+            Shelf(_label(group, groups), tuple(sorted(choices, key=lambda c: not c.is_ready)))
+            for group, choices in zip(groups, shelved, strict=True)
         )
 
     @cached_property
@@ -132,24 +133,17 @@ class Switcher:
         """The choice of that number, which may be text; None if it is not offered."""
         return next((choice for choice in self.choices if str(choice.model.pk) == str(pk)), None)
 
-    def _label(self, model: AIModel) -> str:
-        group = model.group
-        if len({choice.model.group.environment_id for choice in self.choices}) > 1:
-            return f"{group.environment} · {group}"
-        is_only_group = len({choice.model.group_id for choice in self.choices}) == 1
-        return "" if is_only_group else str(group)
-
 
 def loaded(user_pk: int) -> Switcher:
-    """All models that a person may use, as they are now: in four queries at most, and those of
+    """All models that a person may use, as they are now: in six queries at most, and those of
     `access.allowed`."""
     return narrowed(everything(), user_pk)
 
 
 def everything() -> Switcher:
-    """All models as they are now, whoever may use them, in four queries at most."""
+    """All models as they are now, whoever may use them, in six queries at most."""
     rows = list(
-        AIModel.objects.select_related("group__environment").order_by(
+        AIModel.objects.prefetch_related("group__environment").order_by(
             "-group__environment__is_default", "group__environment__name", "group__name", "name"
         )
     )
@@ -175,6 +169,13 @@ def refusal(user_pk: int, model: AIModel) -> PreflightFailed | None:
         return access.NotForYou()
     terms = gate.terms()
     return _choice(model, _last(seeing.facts_around(model), terms), terms).refusal
+
+
+def _label(group: ModelGroup, groups: Sequence[ModelGroup]) -> str:
+    """What tells a group from the others, as much as that takes."""
+    if len({other.environment_id for other in groups}) > 1:
+        return f"{group.environment} · {group}"
+    return str(group) if len(groups) > 1 else ""
 
 
 def _choice(model: AIModel, facts: Facts, terms: Terms) -> Choice:

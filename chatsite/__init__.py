@@ -3,3 +3,4 @@
 from chatsite import memory
 
 memory.spare_wamp()
+memory.spare_tls()

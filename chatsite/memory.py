@@ -30,6 +30,15 @@ def spare_wamp() -> None:
     sys.modules.setdefault(name, _Spared(name))
 
 
+def spare_tls() -> None:
+    """Keep Twisted's TLS from being loaded, 5 MiB: what stands before this server speaks it.
+
+    Whoever has daphne listen with TLS loads it before us, and keeps it.
+    """
+    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
+    modules.setdefault("OpenSSL", None)
+
+
 def share_one_heap() -> None:
     """Have the threads to come share a heap: with one interpreter lock they never compete for it.
 

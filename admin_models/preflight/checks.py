@@ -125,6 +125,8 @@ class Verdict:
         call that worked makes up for all but what was seen to be wrong.
         """
         failing = [check for check in self.checks if not check.is_passed]
+        if not failing:
+            return None
         wrong = [check for check in failing if check.state is State.NOT_OK]
         call = self.check(Step.CALL)
         if call is not None and call.state is State.OK:

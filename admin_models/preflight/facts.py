@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final, Generic, TypeVar
 
 from chat.cloudbase.control_plane import (
@@ -71,7 +72,10 @@ class Seen(Generic[T]):
         return self.answer if self.at is not None and now - self.at <= age else None
 
 
-@dataclass(frozen=True, slots=True)
+_NEVER_CALLED: Final[Seen[bool]] = Seen("ChatCompletions")
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything that the checks of one environment look at."""
 
@@ -95,7 +99,17 @@ class Facts:
 
     def group(self, name: str) -> AIModelGroup | None:
         """The group of that name, as it was seen last."""
-        return next((g for g in self.groups.answer or () if g.group_name == name), None)
+        return self._groups.get(name)
+
+    @cached_property
+    def group_names(self) -> str:
+        """The names of all groups that were seen last, as one text."""
+        return ", ".join(group.group_name for group in self.groups.answer or ())
+
+    @cached_property
+    def _groups(self) -> Mapping[str, AIModelGroup]:
+        """As thousands of models may be judged by the same facts, by name."""
+        return {group.group_name: group for group in reversed(self.groups.answer or ())}
 
     def managed(self, group: str, model: str) -> ManagedModel | None:
         """The catalogue's entry of exactly that name."""
@@ -106,4 +120,4 @@ class Facts:
 
     def call(self, group: str, model: str) -> Seen[bool]:
         """The last real call of a model."""
-        return self.calls.get((group, model), Seen("ChatCompletions"))
+        return self.calls.get((group, model), _NEVER_CALLED)

@@ -42,8 +42,7 @@ def checks(case: Case) -> Iterator[Check]:
 
 def _exists(case: Case, group: AIModelGroup | None) -> Check:
     params = {"group": case.subject.group}
-    names = ", ".join(group.group_name for group in case.facts.groups.answer or ())
-    saw = evidence(case.facts.groups, saw=names or "-")
+    saw = evidence(case.facts.groups, saw=case.facts.group_names or "-")
     if group is not None:
         sentence = _("The group %(group)s exists.")
         return Check(Step.GROUP_EXISTS, State.OK, sentence, params, evidence=saw)
@@ -96,8 +95,7 @@ def _lists(case: Case, group: AIModelGroup) -> Check:
             action=NextAction(ActionKind.WAIT, _("Wait"), until=until),
         )
     if is_listed:
-        sentence = _("The model %(model)s is switched on.")
-        return Check(Step.MODEL_LISTED, State.OK, sentence, params, evidence=saw)
+        return Check(Step.MODEL_LISTED, State.OK, _("The model is switched on."), evidence=saw)
     sentence, action = _why_not_listed(case)
     return Check(Step.MODEL_LISTED, State.NOT_OK, sentence, params, evidence=saw, action=action)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -96,7 +97,9 @@ def html_of(section: Section, *, may_change: bool) -> str:
 def _models_of(environments: Sequence[Environment]) -> defaultdict[int, list[AIModel]]:
     found: defaultdict[int, list[AIModel]] = defaultdict(list)
     rows = AIModel.objects.filter(group__environment__in=environments)
-    for model in rows.select_related("group").order_by("group__name", "name"):
+    for model in (
+        rows.only("name", "group").prefetch_related("group").order_by("group__name", "name")
+    ):
         found[model.group.environment_id].append(model)
     return found
 
@@ -109,16 +112,15 @@ def _section(
     *,
     is_checking: bool,
 ) -> Section:
-    groups: defaultdict[str, list[Line]] = defaultdict(list)
     cells = _Cells()
-    page = reverse("environment_preflight", args=[environment.pk])
-    for model in models:
-        verdict = rules.verdict(facts, gate.subject_of(model), terms)
-        groups[model.group.name].append(_line(model, verdict, page, cells))
-    lines = [line for group in groups.values() for line in group]
+    groups = [
+        (group.name, tuple(_lines(list(rows), facts, terms, cells)))
+        for group, rows in groupby(models, lambda model: model.group)
+    ]
+    lines = [line for _name, group in groups for line in group]
     return Section(
         environment=environment,
-        groups=tuple((name, tuple(group)) for name, group in groups.items()),
+        groups=tuple(groups),
         ready=sum(line.state == State.OK for line in lines),
         total=len(lines),
         checked=words.age_of(_last_seen(facts)),
@@ -129,17 +131,24 @@ def _section(
     )
 
 
-def _line(model: AIModel, verdict: Verdict, page: str, cells: _Cells) -> Line:
-    in_the_way = verdict.in_the_way
-    query = urlencode({"group": model.group.name, "model": model.name})
-    return Line(
-        name=model.name,
-        url=f"{page}?{query}",
-        state=str(verdict.state),
-        state_label=str(words.READINESS[verdict.state]),
-        reason=words.sentence_of(in_the_way) if in_the_way else "",
-        cells=cells.of(verdict),
-    )
+def _lines(models: Sequence[AIModel], facts: Facts, terms: Terms, cells: _Cells) -> Iterator[Line]:
+    """The lines of one group."""
+    group = models[0].group
+    page = reverse("environment_preflight", args=[group.environment_id])
+    of_group = f"{page}?{urlencode({'group': group.name})}&model="
+    labels = {state: str(label) for state, label in words.READINESS.items()}
+    for model in models:
+        verdict = rules.verdict(facts, gate.subject_of(model), terms)
+        in_the_way = verdict.in_the_way
+        state = in_the_way.state if in_the_way else State.OK
+        yield Line(
+            name=model.name,
+            url=of_group + quote_plus(model.name),
+            state=str(state),
+            state_label=labels[state],
+            reason=words.sentence_of(in_the_way) if in_the_way else "",
+            cells=cells.of(verdict),
+        )
 
 
 class _Cells:
@@ -162,8 +171,10 @@ class _Cells:
     def _cell(self, column: str, checks: Sequence[Check]) -> SafeString:
         if not checks:
             return self._once(column, State.SKIPPED, None)
+        if len(checks) == 1:
+            return self._once(column, checks[0].state, checks[0])
         worst = min(checks, key=lambda check: _WORST.index(_weighed(check)))
-        return self._once(column, worst.state if len(checks) == 1 else _weighed(worst), worst)
+        return self._once(column, _weighed(worst), worst)
 
     def _once(self, column: str, state: State, check: Check | None) -> SafeString:
         at = check.evidence.at if check and check.evidence else None

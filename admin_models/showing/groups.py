@@ -173,7 +173,7 @@ def versions(rows: Iterable[ListVersion]) -> list[ShownVersion]:
 
 
 def changed_words(made: Difference) -> str:
-    """How much of a list changed, in one sentence."""
+    """How much of a list changed, as a sentence."""
     parts = (
         ngettext("%(n)d model added", "%(n)d models added", len(made.added)),
         ngettext("%(n)d model removed", "%(n)d models removed", len(made.removed)),
@@ -181,7 +181,7 @@ def changed_words(made: Difference) -> str:
     )
     counts = (len(made.added), len(made.removed), len(made.changed))
     said = [part % {"n": count} for part, count in zip(parts, counts, strict=True) if count]
-    return ", ".join(said)
+    return gettext("%(changes)s.") % {"changes": gettext(", ").join(said)}
 
 
 def _shown(environment: Environment, group: AIModelGroup, row: ModelGroup | None) -> ShownGroup:

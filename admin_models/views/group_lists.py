@@ -103,7 +103,7 @@ def undo(request: StaffRequest, pk: int, version: int) -> HttpResponse:
 
 def _tell(request: StaffRequest, difference: Difference) -> None:
     if difference:
-        messages.success(request, f"{groups.changed_words(difference)}.")
+        messages.success(request, groups.changed_words(difference))
     else:
         messages.info(request, gettext("The list is as you want it; nothing had to be changed."))
 

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import pytest
 from bs4 import BeautifulSoup
 from django import forms as django_forms
+from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -338,7 +339,7 @@ def every_address() -> list[tuple[str, str]]:
     """Each with its name; what varies in it is what there is."""
     numbers = {
         number
-        for table in (Environment, Conversation, Team)
+        for table in (Environment, Conversation, Team, User)
         for number in table.objects.order_by("pk").values_list("pk", flat=True)[:3]
     }
     candidates: dict[str, Sequence[object]] = {

@@ -116,7 +116,7 @@ async def test_a_page_asks_the_database_a_fixed_number_of_times(
     def get() -> None:
         client = Client()
         client.force_login(alice)
-        with django_assert_max_num_queries(9):  # and up to three with models of other kinds
+        with django_assert_max_num_queries(11):  # and up to three with models of other kinds
             client.get(conversation.get_absolute_url())
 
     await in_thread(get)

@@ -1,4 +1,4 @@
-"""Tables of conversations, answers in flight, and usage."""
+"""Tables of conversations, answers in flight, the ledger and its sums."""
 
 from .conversations import (
     LIVE,
@@ -9,13 +9,18 @@ from .conversations import (
     Worker,
     title_from,
 )
+from .totals import DayTotal, Failure, HourTotal, Speed
 from .usage import Usage
 
 __all__ = [
     "LIVE",
     "Checkpoint",
     "Conversation",
+    "DayTotal",
+    "Failure",
+    "HourTotal",
     "Message",
+    "Speed",
     "Status",
     "Usage",
     "Worker",

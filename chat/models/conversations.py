@@ -138,6 +138,8 @@ class Message(models.Model):
     finish_reason = models.CharField(max_length=32, blank=True)
     left_out = models.PositiveIntegerField(default=0)
     error = models.JSONField(null=True, blank=True)
+    request_id = models.CharField(max_length=32, blank=True)
+    """Which log lines are about this answer, and which ledger row; people are shown it."""
     worker = models.ForeignKey(
         Worker, models.SET_NULL, null=True, blank=True, related_name="replies"
     )

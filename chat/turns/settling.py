@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from admin_models import local
 from admin_models.models import TokenPack
+from chat.ledger import charging
 from chat.models import LIVE, Checkpoint, Conversation, Message, Status, Usage
-from chat.turns import charging, tokens
+from chat.turns import tokens
 from chat.turns.reply import Reply
 from chat.turns.together import Together
 
@@ -201,9 +202,12 @@ def _ledger_rows(message: Message, outcome: Outcome) -> list[Usage]:
     row.model = message.model
     if message.model is not None:
         row.group_name = message.model.group.name
+        row.env_id = message.model.group.environment.env_id
         row.environment_name = message.model.group.environment.name
     row.requested_model = message.requested_model
     row.answered_model = outcome.answered_model
     row.final_status = outcome.status
+    row.error_stage = str((outcome.error or {}).get("stage", ""))
     row.error_code = str((outcome.error or {}).get("code", ""))
+    row.request_id = message.request_id
     return [row]

@@ -15,8 +15,9 @@ from django.utils import timezone
 from admin_models import prices
 from admin_models.models import AIModel, Price, Tier
 from admin_models.prices import Named
+from chat.ledger import charging
 from chat.models import Conversation, Message, Status, Usage
-from chat.turns import charging, settling
+from chat.turns import settling
 from chat.turns.settling import Outcome
 from tests.pages.html import page, words
 

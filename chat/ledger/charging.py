@@ -10,12 +10,11 @@ from typing import Final
 from admin_models import costs, prices
 from admin_models.models import Price
 from chat.models import Usage
-from chat.models.usage import AMOUNT_DIGITS, AMOUNT_PLACES
+from chat.models.amounts import LARGEST, PLACES
 
 logger = logging.getLogger(__name__)
 
-_SMALLEST: Final = Decimal(1).scaleb(-AMOUNT_PLACES)
-_TOO_MUCH: Final = Decimal(1).scaleb(AMOUNT_DIGITS - AMOUNT_PLACES)
+_SMALLEST: Final = Decimal(1).scaleb(-PLACES)
 
 
 def charge(rows: Collection[Usage]) -> None:
@@ -51,7 +50,7 @@ def _charge(row: Usage, price: Price) -> None:
         "cached_price": costs.cached_price(tier),
         "cost": costs.cost(price, row.prompt_tokens, row.completion_tokens, row.cached_tokens or 0),
     }
-    if max(amounts.values()) >= _TOO_MUCH:
+    if max(amounts.values()) > LARGEST:
         logger.warning("price %s is more than the ledger can hold", price.pk)
         return
     for name, amount in amounts.items():

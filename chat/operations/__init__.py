@@ -1,0 +1,1 @@
+"""What those see and set who look after the site: usage, speed, failures, alerts, housekeeping."""

@@ -6,6 +6,7 @@ it lets a call pass, and the background does so anyway.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -61,10 +62,14 @@ class Choice:
 
     @property
     def shown(self) -> tuple[object, ...]:
-        """Everything that a page shows of it; two that are equal look the same."""
-        model = self.model
+        """Everything that a page shows of it, in no language; two that are equal look the same."""
+        model, check = self.model, self.check
         place = (model.group_id, model.group.name, model.group.environment.name)
-        return (model.pk, str(model), model.notice, *place, self.reason, self.facts)
+        until = check.action.until if check and check.action else None
+        reason = (check.step, check.state, until) if check else None
+        told = (self.managed.spec.context_length, self.managed.prices) if self.managed else None
+        facts = (model.context_length, told)
+        return (model.pk, str(model), model.notice, *place, reason, facts)
 
     @property
     def is_ready(self) -> bool:
@@ -115,6 +120,12 @@ class Switcher:
             Shelf(_label(group, groups), tuple(sorted(choices, key=lambda c: not c.is_ready)))
             for group, choices in zip(groups, shelved, strict=True)
         )
+
+    @cached_property
+    def signature(self) -> str:
+        """The same for two that look the same, in whatever process and language."""
+        shown = repr([choice.shown for choice in self.choices])
+        return hashlib.blake2b(shown.encode(), digest_size=8).hexdigest()
 
     @cached_property
     def default(self) -> AIModel | None:

@@ -60,7 +60,8 @@ class ConversationConsumer(PageConsumer):
             return
         self.user_pk = user.pk
         await self.channel_layer.group_add(asking.ALL_CHANGES, self.channel_name)
-        live_choices.of_this_process.join(self._show_choices)
+        self.choices = self.query("choices")
+        live_choices.of_this_process.join(self._show_choices, has_loaded=bool(self.choices))
         await self._catch_up(messages, is_stale=self.query("seen") != str(revision))
 
     async def disconnect(self, code: int) -> None:
@@ -173,9 +174,13 @@ class ConversationConsumer(PageConsumer):
     # The page
 
     async def _show_choices(self, offered: Switcher) -> None:
-        """Show what can be chosen now; `offered` is what everybody may choose from together."""
-        if self.user_pk is not None:
-            theirs, chosen = await _choices(offered, self.user_pk, self.conversation_pk)
+        """Show what can be chosen now, if the page shows anything else; `offered` is what everybody
+        may choose from together."""
+        if self.user_pk is None:
+            return
+        theirs, chosen = await _choices(offered, self.user_pk, self.conversation_pk)
+        if theirs.signature != self.choices:
+            self.choices = theirs.signature
             await self.send(fragments.choices_frame(theirs, chosen, self.scope["user"]))
 
     async def _catch_up(self, messages: list[Message], *, is_stale: bool) -> None:

@@ -1,7 +1,8 @@
 """What open chats offer follows what is ready: when that changes, their switchers do.
 
 Readiness is announced far more often than it changes what anybody sees. So each process looks once
-for all its pages, a moment after the news, and tells them only if something looks different.
+for all its pages, a moment after the news, and tells them only if something looks different. A page
+that was loaded a moment before it joined may have missed some: it joins with what it shows.
 """
 
 from __future__ import annotations
@@ -33,15 +34,21 @@ class LiveChoices:
         self._pages: dict[Show, Context] = {}
         self._is_news = False
         self._looking: asyncio.Task[None] | None = None
-        self._shown: tuple[object, ...] = ()
+        self._newcomers: set[Show] = set()
+        self._shown = ""
 
-    def join(self, show: Show) -> None:
-        """From now on call `show`, in the context of the caller, when something changed."""
+    def join(self, show: Show, *, has_loaded: bool) -> None:
+        """From now on call `show`, in the context of the caller, when something changed; and once
+        soon for a page that `has_loaded` before."""
         self._pages[show] = copy_context()
+        if has_loaded:
+            self._newcomers.add(show)
+            self.look()
 
     def leave(self, show: Show) -> None:
         """The page is closed."""
         self._pages.pop(show, None)
+        self._newcomers.discard(show)
 
     def look(self) -> None:
         """Something may have changed: look soon."""
@@ -59,14 +66,14 @@ class LiveChoices:
                 logger.exception("what is offered could not be looked up")
 
     async def _tell(self, offered: Switcher) -> None:
-        shown = tuple(choice.shown for choice in offered.choices)
-        if shown == self._shown:
-            return
-        self._shown = shown
+        concerned = set(self._pages if offered.signature != self._shown else self._newcomers)
+        self._shown = offered.signature
+        self._newcomers.clear()
         await asyncio.gather(
             *(
                 asyncio.get_running_loop().create_task(_told(show, offered), context=context.copy())
                 for show, context in list(self._pages.items())
+                if show in concerned
             )
         )
 

@@ -86,7 +86,7 @@ def _page(
         "form": form,
         "switcher": offered,
         "chosen": _chosen(current, offered, form),
-        "socket_url": _socket_url(current) if current else "",
+        "socket_url": _socket_url(current, offered) if current else "",
         "max_length": settings.MAX_MESSAGE_LENGTH,
     }
     return render(request, "chat/conversation.html", context, status=status)
@@ -124,6 +124,7 @@ def _listed(request: AppRequest) -> Listed:
     return Listed(shown, older)
 
 
-def _socket_url(current: Conversation) -> str:
-    seen = urlencode({"seen": current.revision, "lang": get_language() or ""})
-    return reverse("conversation_socket", "chat.routing", args=[current.pk]) + "?" + seen
+def _socket_url(current: Conversation, offered: Switcher) -> str:
+    seen = {"seen": current.revision, "choices": offered.signature, "lang": get_language() or ""}
+    page = reverse("conversation_socket", "chat.routing", args=[current.pk])
+    return f"{page}?{urlencode(seen)}"

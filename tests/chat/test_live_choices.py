@@ -8,7 +8,7 @@ from admin_models import access
 from admin_models.models import AIModel, Team
 from admin_models.preflight import asking
 from chat import live_choices
-from tests.chat.sockets import opened
+from tests.chat.sockets import connected, loaded, opened
 
 pytestmark = pytest.mark.usefixtures("serving")
 
@@ -41,6 +41,21 @@ async def test_a_model_that_is_switched_off_cannot_be_chosen_any_more(conversati
         assert page.soup.select_one("#models option[selected] .name").text == "fake-model"
         await switch(other, on=True)
         await hears(page, {"fake-model": True, "other-model": True})
+
+
+async def test_what_changed_while_a_page_was_loading_is_shown_when_it_joins(
+    conversation, alice, other
+):
+    page = await loaded(conversation, alice, "zh-hans")
+    await switch(other, on=False)
+    async with connected(page.socket_url, alice) as (page.communicator, is_in, _code):
+        assert is_in
+        await hears(page, {"fake-model": True, "other-model": False})
+
+
+async def test_a_page_that_missed_nothing_is_sent_nothing(conversation, alice, other):
+    async with opened(conversation, alice, "zh-hans") as page:
+        assert await page.communicator.receive_nothing(timeout=3 * live_choices.PAUSE)
 
 
 async def test_a_new_model_appears(conversation, alice, model):

@@ -6,7 +6,10 @@ from django.apps import AppConfig
 from django.core import checks
 from django.db import connections
 from django.db.models.signals import post_migrate
+from django.urls import register_converter
 from django.utils.translation import gettext_lazy as _
+
+from admin_models.row_numbers import RowNumber
 
 
 class AdminModelsConfig(AppConfig):
@@ -17,7 +20,8 @@ class AdminModelsConfig(AppConfig):
 
     def ready(self) -> None:
         """See that tables which only grow are protected after every migration, as one that
-        rebuilds a table loses what protected it."""
+        rebuilds a table loses what protected it; and let addresses name rows."""
+        register_converter(RowNumber, "row")
         post_migrate.connect(_protect, sender=self)
         checks.register(_check_private_hosts)
 

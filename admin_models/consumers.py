@@ -11,7 +11,7 @@ from typing import Any, Final
 from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
 
-from admin_models import roles
+from admin_models import roles, row_numbers
 from admin_models.forms.preflight import SubjectForm
 from admin_models.models import Environment
 from admin_models.page_sockets import NOT_FOUND, SIGNED_OUT, PageConsumer, parsed
@@ -106,7 +106,7 @@ class BoardConsumer(_DeskConsumer):
     async def heard(self, content: dict[str, Any]) -> None:
         """Ask one environment again, or all."""
         match content:
-            case {"action": "check", "environment": str(pk)} if pk.isdecimal() and len(pk) <= 18:
+            case {"action": "check", "environment": str(pk)} if row_numbers.is_one(pk):
                 wanted = self._known & {int(pk)}
             case {"action": "check"}:
                 wanted = set(self._known)

@@ -13,7 +13,7 @@ urlpatterns = [
         name="board_socket",
     ),
     path(
-        "ws/environments/<int:pk>/",
+        "ws/environments/<row:pk>/",
         PreflightConsumer.as_asgi(),  # type: ignore[arg-type]  # likewise
         name="preflight_socket",
     ),

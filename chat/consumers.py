@@ -10,12 +10,12 @@ from channels.db import database_sync_to_async
 from django.db.models import Q
 from django.utils.translation import gettext
 
-from admin_models import preflight, switcher
+from admin_models import preflight, row_numbers, switcher
 from admin_models.models import AIModel
 from admin_models.page_sockets import NOT_FOUND, SIGNED_OUT, PageConsumer, parsed
 from admin_models.preflight import asking
 from admin_models.switcher import Choice, Switcher
-from chat import live_choices
+from chat import live_choices, tracing
 from chat.cloudbase.errors import CloudBaseError
 from chat.forms.messages import MessageForm
 from chat.models import Conversation, Message
@@ -25,9 +25,6 @@ from chat.turns.questions import Question
 from chat.turns.watching import Page
 
 logger = logging.getLogger(__name__)
-
-PK_DIGITS = 18
-"""More do not fit a row's number."""
 
 
 class ConversationConsumer(PageConsumer):
@@ -86,9 +83,9 @@ class ConversationConsumer(PageConsumer):
                     await self._ask(content, key)
                 case {"action": "stop"}:
                     await self._stop()
-                case {"action": "regenerate", "message": str(pk)} if _is_pk(pk):
+                case {"action": "regenerate", "message": str(pk)} if row_numbers.is_one(pk):
                     await self._regenerate(int(pk))
-                case {"action": "choose", "model": str(pk)} if _is_pk(pk):
+                case {"action": "choose", "model": str(pk)} if row_numbers.is_one(pk):
                     await self._choose(self.user_pk, int(pk))
                 case _:
                     await self._refuse(
@@ -109,7 +106,8 @@ class ConversationConsumer(PageConsumer):
             wrong[:] = form.sentences()
             return None if wrong else form.question()
 
-        await engine.ask(self.conversation_pk, check)
+        with tracing.step("socket frame", action="send"):
+            await engine.ask(self.conversation_pk, check)
         if wrong:
             await self._refuse(key, wrong)
         else:
@@ -121,7 +119,8 @@ class ConversationConsumer(PageConsumer):
             await owner.stop(message)
 
     async def _regenerate(self, pk: int) -> None:
-        await engine.regenerate(self.conversation_pk, pk)
+        with tracing.step("socket frame", action="regenerate"):
+            await engine.regenerate(self.conversation_pk, pk)
         await self.send(fragments.composer_error_frame([]))
 
     async def _choose(self, user_pk: int, pk: int) -> None:
@@ -199,10 +198,6 @@ def _key(content: dict[str, Any]) -> str:
     """The page's name for a question, as far as it can be sent back."""
     key = content.get("key")
     return key[:40] if isinstance(key, str) and key.isascii() else ""
-
-
-def _is_pk(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= PK_DIGITS
 
 
 @database_sync_to_async

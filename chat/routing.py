@@ -8,7 +8,7 @@ from chat.consumers import ConversationConsumer
 
 urlpatterns = [
     path(
-        "ws/conversations/<int:pk>/",
+        "ws/conversations/<row:pk>/",
         ConversationConsumer.as_asgi(),  # type: ignore[arg-type]  # path() is typed for views only
         name="conversation_socket",
     ),

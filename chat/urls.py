@@ -8,5 +8,5 @@ from chat.views import conversations
 
 urlpatterns = [
     path("", conversations.home, name="home"),
-    path("c/<int:pk>/", conversations.conversation, name="conversation"),
+    path("c/<row:pk>/", conversations.conversation, name="conversation"),
 ]

@@ -14,12 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from admin_models import spreadsheets
+from admin_models import row_numbers, spreadsheets
 from admin_models.forms.audit import FilterForm
 from admin_models.models import AuditEntry
 from admin_models.showing import audit as showing
 from admin_models.views.access import StaffRequest, for_operators
-from admin_models.views.board import is_pk
 
 PAGE_LENGTH = 50
 """Entries that the page shows at a time."""
@@ -109,7 +108,7 @@ def _json(state: dict[str, Any]) -> str:
 
 def _before(rows: QuerySet[AuditEntry], pk: str) -> QuerySet[AuditEntry]:
     """Those older than an entry; all of them where the address names none."""
-    return rows.filter(pk__lt=int(pk)) if is_pk(pk) else rows
+    return rows.filter(pk__lt=int(pk)) if row_numbers.is_one(pk) else rows
 
 
 def _filters(typed: QueryDict) -> str:

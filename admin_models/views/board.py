@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_POST, require_safe
 
-from admin_models import roles
+from admin_models import roles, row_numbers
 from admin_models.models import Environment
 from admin_models.preflight import asking
 from admin_models.showing import board
@@ -37,7 +37,7 @@ async def check(request: StaffRequest) -> HttpResponse:
     named = request.POST.get("environment", "")
     rows = Environment.objects.all()
     if named:
-        rows = rows.filter(pk=int(named)) if is_pk(named) else rows.none()
+        rows = rows.filter(pk=int(named)) if row_numbers.is_one(named) else rows.none()
     # All at once; each has its own time limit, so that none waits for another.
     await asyncio.gather(*[asking.renew(row.pk) async for row in rows])
     return redirect("environments")
@@ -47,8 +47,3 @@ def socket_url(name: str, *arguments: int, **query: str) -> str:
     """The address of a socket, with the language of the page."""
     path = reverse(name, "admin_models.routing", args=arguments)
     return f"{path}?{urlencode(query | {'lang': get_language() or ''})}"
-
-
-def is_pk(text: str) -> bool:
-    """Whether a text can be the number of a row."""
-    return text.isascii() and text.isdecimal() and len(text) <= 18

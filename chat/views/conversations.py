@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from admin_models import switcher
+from admin_models import row_numbers, switcher
 from admin_models.models import AIModel
 from admin_models.switcher import Choice, Switcher
 from chat.forms.messages import MessageForm
@@ -116,7 +116,7 @@ def _turns(request: AppRequest, current: Conversation) -> list[fragments.Turn]:
 def _listed(request: AppRequest) -> Listed:
     conversations = Conversation.objects.owned_by(request.user)
     before = request.GET.get("before", "")
-    if before.isdecimal() and len(before) <= 18:
+    if row_numbers.is_one(before):
         conversations = conversations.less_recent_than(int(before))
     items = list(conversations[: LIST_LENGTH + 1])
     shown = items[:LIST_LENGTH]

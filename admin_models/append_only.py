@@ -44,6 +44,19 @@ def unprotect(connection: BaseDatabaseWrapper, table: str) -> None:
             cursor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{verb}{target}")
 
 
+def is_protected(connection: BaseDatabaseWrapper, table: str) -> bool:
+    """Whether the database refuses to change and to delete rows of `table`."""
+    names = [f"{table}_no_{verb}" for verb in _REFUSALS]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT tgname FROM pg_trigger WHERE tgname = ANY(%s)", [names])
+        else:
+            cursor.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [table]
+            )
+        return {*names} <= {name for (name,) in cursor.fetchall()}
+
+
 @contextmanager
 def opened(connection: BaseDatabaseWrapper, *tables: type[Model]) -> Generator[None, None, None]:
     """Inside, rows of `tables` can be deleted; for housekeeping, within one transaction."""

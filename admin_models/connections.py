@@ -12,7 +12,9 @@ from typing import Any, ClassVar, Final, TypeVar
 from django.conf import settings
 
 from chat.cloudbase import ChatModel, CloudBase, HttpPool, OpenAICompatible, addresses
+from chat.cloudbase.credentials import Credential
 from chat.cloudbase.errors import CloudBaseError, FixableBy, Stage, _
+from chat.cloudbase.transport import MoreHeaders
 
 from . import crypto, endings, local
 from .models import AIModel, Environment, ModelGroup
@@ -61,12 +63,12 @@ _open: _Open | None = None
 
 
 @asynccontextmanager
-async def opened() -> AsyncGenerator[None, None]:
-    """Hold the HTTP pools open for as long as the application runs."""
+async def opened(more_headers: MoreHeaders | None = None) -> AsyncGenerator[None, None]:
+    """Hold the HTTP pools open for as long as the application runs; `more_headers` is theirs."""
     global _open
     async with (
-        HttpPool(allowed=allowed_addresses()) as pool,
-        HttpPool(allowed=_THIS_MACHINE) as embedded_pool,
+        HttpPool(allowed=allowed_addresses(), more_headers=more_headers) as pool,
+        HttpPool(allowed=_THIS_MACHINE, more_headers=more_headers) as embedded_pool,
     ):
         _open = _Open(pool, embedded_pool)
         try:
@@ -112,6 +114,16 @@ def group_client(group: ModelGroup) -> ChatModel:
         app = OpenAICompatible(base_url=group.base_url, api_key=key, http=_pool_of(group))
         return app.ai().create_model(group.name)
     return cloudbase_app(group.environment).ai().create_model(group.name)
+
+
+async def post_json(
+    url: str, body: bytes, credential: Credential, *, within: float
+) -> tuple[int, bytes]:
+    """`HttpPool.post_json` to an address that somebody entered, if it may be called."""
+    if are_open_here():
+        return await _pool().post_json(url, body, credential, within=within)
+    async with HttpPool(allowed=allowed_addresses()) as pool:
+        return await pool.post_json(url, body, credential, within=within)
 
 
 def stored_key(group: ModelGroup) -> str:

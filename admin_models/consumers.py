@@ -29,7 +29,7 @@ REFRESH: Final = 30.0
 """Seconds after which what is shown is shown anew, as everything grows older."""
 
 
-class _DeskConsumer(PageConsumer):
+class DeskConsumer(PageConsumer):
     """A page of those whom `may_see` names; anybody else is sent away, also when they lose their
     role while they look."""
 
@@ -89,7 +89,7 @@ class _DeskConsumer(PageConsumer):
         return task
 
 
-class BoardConsumer(_DeskConsumer):
+class BoardConsumer(DeskConsumer):
     """One open board."""
 
     may_see = staticmethod(roles.is_operator)
@@ -159,7 +159,7 @@ class BoardConsumer(_DeskConsumer):
             await asyncio.sleep(REFRESH)
 
 
-class PreflightConsumer(_DeskConsumer):
+class PreflightConsumer(DeskConsumer):
     """One open list of checks."""
 
     async def begin(self) -> None:
@@ -186,7 +186,9 @@ class PreflightConsumer(_DeskConsumer):
                 self.start(self._do(asking.renew(self._pk)))
             case {"action": "call"} if self._subject.group and self._subject.model:
                 group, model = self._subject.group, self._subject.model
-                self.start(self._do(asking.try_call(self._pk, group, model)))
+                actor = self.scope["user"]
+                actor_pk = actor.pk if actor else None
+                self.start(self._do(asking.try_call(self._pk, group, model, actor_pk)))
 
     async def preflight_changed(self, event: dict[str, Any]) -> None:
         """Something is known anew."""

@@ -19,6 +19,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from admin_models import connections
+from admin_models.signals import TestCall
 from chat.cloudbase import ChatRequest, HttpPool, Message, OpenAICompatible, Patience, errors
 from chat.cloudbase.answers import AnswerBuilder
 from chat.cloudbase.errors import CloudBaseError
@@ -105,6 +106,8 @@ class Endpoint:
             for limit in (LIST_LIMIT, ANSWER_LIMIT)
         )
         self.url: Final = self._lists.base_url
+        self.calls: Final[list[TestCall]] = []
+        """What was asked of models so far."""
 
     async def listing(self) -> Listing:
         """Ask for its models (`GET /models`)."""
@@ -157,7 +160,11 @@ class Endpoint:
             error = errors.ProviderTimedOut()
         except CloudBaseError as failure:
             error = failure
-        return Seen(built.answer, clock.first_word, error, request.parameters)
+        answer, first = built.answer, clock.first_word
+        named = answer.model or ""
+        call = TestCall(request.model, answer.usage, clock.elapsed, error, first, named)
+        self.calls.append(call)
+        return Seen(answer, first, error, request.parameters)
 
 
 @asynccontextmanager
@@ -211,4 +218,9 @@ class _Clock:
     def hear(self, events: Iterable[StreamEvent]) -> None:
         """Take in what arrived."""
         if self.first_word is None and any(isinstance(event, _WORDS) for event in events):
-            self.first_word = time.monotonic() - self._started
+            self.first_word = self.elapsed
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the question."""
+        return time.monotonic() - self._started

@@ -29,6 +29,7 @@ from admin_models.findings import (
 )
 from admin_models.models import ModelAbilities
 from admin_models.preflight.checks import State
+from admin_models.signals import TestCall
 from chat.cloudbase import errors
 from chat.cloudbase.errors import CloudBaseError, _
 
@@ -70,6 +71,8 @@ class Trial:
 
     tried: Tried
     abilities: ModelAbilities | None
+    calls: tuple[TestCall, ...] = field(default=(), repr=False)
+    """What was asked of the model, of which each call may cost."""
 
 
 async def listed(candidate: Candidate) -> Listed:
@@ -94,7 +97,8 @@ async def of(candidate: Candidate, model: str) -> Trial:
     except CloudBaseError as error:
         return Trial(Tried(_TITLE, "", (_illegal(error),)), None)
     clean = tuple(_without(candidate.api_key, finding) for finding in findings)
-    return Trial(Tried(_TITLE, host_of(endpoint.url), clean), abilities)
+    calls = tuple(_clean(candidate.api_key, call) for call in endpoint.calls)
+    return Trial(Tried(_TITLE, host_of(endpoint.url), clean), abilities, calls)
 
 
 def keep(abilities: ModelAbilities) -> None:
@@ -182,6 +186,10 @@ def _usable(listing: Listing, candidate: Candidate) -> Listing:
     names = (name for name in dict.fromkeys(listing.names) if len(name) <= longest)
     names = (name for name in names if not (key and key in name))
     return replace(listing, names=tuple(names)[:MOST_NAMES])
+
+
+def _clean(key: str, call: TestCall) -> TestCall:
+    return replace(call, answered_model=errors.scrub(call.answered_model, (key.strip(),)))
 
 
 def _without(key: str, finding: Finding) -> Finding:

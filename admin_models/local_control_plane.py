@@ -30,6 +30,7 @@ from chat.cloudbase.control_plane import (
     ManagedModel,
     ManagedModelGroup,
     ModelSpec,
+    ModuleUsage,
     Page,
     PostpayPackage,
 )
@@ -152,6 +153,17 @@ class LocalControlPlane:
     ) -> Answered[CreditsUsage]:
         """Refused: nothing is paid by resource points here."""
         _refuse("DescribeCreditsUsage")
+
+    async def describe_credits_usage_detail(
+        self,
+        *,
+        modules: Sequence[str],
+        start_date: str,
+        end_date: str,
+        need_usage_details: bool = False,
+    ) -> Answered[tuple[ModuleUsage, ...]]:
+        """Refused: nothing is paid by resource points here."""
+        _refuse("DescribeCreditsUsageDetail")
 
     def _information(self) -> EnvironmentInfo:
         row = self._environment

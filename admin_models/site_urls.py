@@ -3,9 +3,12 @@ log, the configuration."""
 
 from __future__ import annotations
 
-from django.urls import path
+from admin_models.later import Views, path
 
-from admin_models.views import audit, configuration, people, teams
+audit = Views("admin_models.views.audit")
+configuration = Views("admin_models.views.configuration")
+people = Views("admin_models.views.people")
+teams = Views("admin_models.views.teams")
 
 urlpatterns = [
     path("people/", people.index, name="people"),

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 CONTENT_TYPE: Final = "text/csv; charset=utf-8"
@@ -23,10 +24,12 @@ def lines(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def cell(value: Any) -> str:
-    """A value as text: None is empty, a moment is ISO 8601 in UTC, and what could be taken for a
-    formula gets an apostrophe before it."""
+    """A value as text: None is empty, a moment is ISO 8601 in UTC, a number is in plain digits, and
+    a text that could be taken for a formula gets an apostrophe before it."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, int | float | Decimal):
+        return f"{value:f}" if isinstance(value, Decimal) else str(value)
     text = "" if value is None else str(value)
     begins = {text[:1], text.lstrip()[:1]}
     return f"'{text}" if begins & _STARTS else text

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from admin_models.later import Views, path
 
-from admin_models.views import (
-    board,
-    catalogue,
-    environments,
-    group_lists,
-    group_trials,
-    groups,
-    models,
-    onboarding,
-    packs,
-    preflight,
-    prices,
-)
+board = Views("admin_models.views.board")
+catalogue = Views("admin_models.views.catalogue")
+environments = Views("admin_models.views.environments")
+group_lists = Views("admin_models.views.group_lists")
+group_trials = Views("admin_models.views.group_trials")
+groups = Views("admin_models.views.groups")
+models = Views("admin_models.views.models")
+onboarding = Views("admin_models.views.onboarding")
+packs = Views("admin_models.views.packs")
+preflight = Views("admin_models.views.preflight")
+prices = Views("admin_models.views.prices")
 
 urlpatterns = [
     path("", board.show, name="environments"),

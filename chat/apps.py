@@ -1,4 +1,11 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -7,3 +14,35 @@ class ChatConfig(AppConfig):
 
     name = "chat"
     verbose_name = _("Chat")
+
+    def ready(self) -> None:
+        """See that the ledger only grows and has its totals after every migration, as one that
+        rebuilds a table loses what protected it. Hear of the calls that administration makes."""
+        from admin_models import signals  # noqa: PLC0415  # models are not loaded before
+        from chat.ledger import trials  # noqa: PLC0415  # models are not loaded before
+
+        pre_migrate.connect(_open_ledger, sender=self)
+        post_migrate.connect(_protect_ledger, sender=self)
+        signals.called.connect(trials.enter)
+
+
+def _open_ledger(sender: AppConfig, using: str, plan: Sequence[Any] = (), **_: Any) -> None:
+    """A migration of ours may have to change rows of the ledger."""
+    from admin_models import append_only  # noqa: PLC0415  # models are not loaded before
+
+    connection, table = connections[using], sender.get_model("Usage")._meta.db_table
+    is_ours = any(migration.app_label == sender.label for migration, _is_backwards in plan)
+    if is_ours and table in connection.introspection.table_names():
+        append_only.unprotect(connection, table)
+
+
+def _protect_ledger(sender: AppConfig, using: str, **_: Any) -> None:
+    from admin_models import append_only  # noqa: PLC0415  # models are not loaded before
+    from chat.ledger import totals  # noqa: PLC0415  # models are not loaded before
+
+    connection, table = connections[using], sender.get_model("Usage")._meta.db_table
+    there = set(connection.introspection.table_names())
+    if table in there:
+        append_only.protect(connection, table)
+    if there.issuperset(model._meta.db_table for model in sender.get_models()):
+        totals.rebuild_if_needed()

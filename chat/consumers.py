@@ -6,6 +6,7 @@ import logging
 from copy import copy
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.db.models import Q
 from django.utils.translation import gettext
@@ -17,7 +18,10 @@ from admin_models.preflight import asking
 from admin_models.switcher import Choice, Switcher
 from chat import live_choices, tracing
 from chat.cloudbase.errors import CloudBaseError
+from chat.forms import pace
 from chat.forms.messages import MessageForm
+from chat.limits import notices, rules
+from chat.limits.notices import Notice
 from chat.models import Conversation, Message
 from chat.rendering import fragments
 from chat.turns import engine, owner
@@ -42,7 +46,8 @@ class ConversationConsumer(PageConsumer):
         trying again can help.
         """
         self.conversation_pk: int = self.scope["url_route"]["kwargs"]["pk"]
-        self.page = Page(self.send, self.channel_name)
+        self.page = Page(self.send, self.channel_name, self._show_notices)
+        self.notices: list[Notice] | None = None  # those that the page was loaded with
         self.questions: set[int] = set()
         self.user_pk: int | None = None
         await self.accept()
@@ -80,11 +85,11 @@ class ConversationConsumer(PageConsumer):
         try:
             match content:
                 case {"action": "send", "text": str()}:
-                    await self._ask(content, key)
+                    await self._ask(self.user_pk, content, key)
                 case {"action": "stop"}:
                     await self._stop()
                 case {"action": "regenerate", "message": str(pk)} if row_numbers.is_one(pk):
-                    await self._regenerate(int(pk))
+                    await self._regenerate(self.user_pk, int(pk))
                 case {"action": "choose", "model": str(pk)} if row_numbers.is_one(pk):
                     await self._choose(self.user_pk, int(pk))
                 case _:
@@ -98,7 +103,7 @@ class ConversationConsumer(PageConsumer):
             logger.exception("a frame for conversation %s broke", self.conversation_pk)
             await self._refuse(key, [gettext("Something broke on this site. Please try again.")])
 
-    async def _ask(self, content: dict[str, Any], key: str) -> None:
+    async def _ask(self, user_pk: int, content: dict[str, Any], key: str) -> None:
         wrong: list[str] = []
 
         def check(conversation: Conversation) -> Question | None:
@@ -107,6 +112,7 @@ class ConversationConsumer(PageConsumer):
             return None if wrong else form.question()
 
         with tracing.step("socket frame", action="send"):
+            await sync_to_async(pace.check)(user_pk)
             await engine.ask(self.conversation_pk, check)
         if wrong:
             await self._refuse(key, wrong)
@@ -118,8 +124,9 @@ class ConversationConsumer(PageConsumer):
         async for message in live.select_related("worker"):
             await owner.stop(message)
 
-    async def _regenerate(self, pk: int) -> None:
+    async def _regenerate(self, user_pk: int, pk: int) -> None:
         with tracing.step("socket frame", action="regenerate"):
+            await sync_to_async(pace.check)(user_pk)
             await engine.regenerate(self.conversation_pk, pk)
         await self.send(fragments.composer_error_frame([]))
 
@@ -132,10 +139,20 @@ class ConversationConsumer(PageConsumer):
             raise refusal
         await Conversation.objects.filter(pk=self.conversation_pk).aupdate(model=model)
         await self.send(fragments.composer_error_frame([]))
+        await self._show_notices()
 
     async def _refuse(self, key: str, sentences: list[str]) -> None:
         await self.send(fragments.composer_error_frame(sentences))
         await self.send(fragments.refused_frame(key))
+
+    async def _show_notices(self) -> None:
+        """Say beside the composer which limits are near or used up; nothing if there are none."""
+        if self.user_pk is None or rules.are_known_to_be_none():
+            return
+        told = await _notices(self.user_pk, self.conversation_pk)
+        if told is not None and told != self.notices:
+            self.notices = told
+            await self.send(fragments.notices_frame(told))
 
     # From other pages and processes
 
@@ -214,6 +231,15 @@ def _state(pk: int, user_pk: int) -> tuple[list[Message], int | None]:
 @database_sync_to_async
 def _turn(pk: int, question: int) -> list[Message]:
     return list(Message.objects.shown(pk).filter(Q(pk=question) | Q(question=question)))
+
+
+@database_sync_to_async
+def _notices(user_pk: int, pk: int) -> list[Notice] | None:
+    """What to say of limits to a person in conversation `pk`; None while there are none."""
+    if not rules.current():
+        return None
+    found = Conversation.objects.filter(pk=pk).select_related("model__group__environment").first()
+    return notices.shown(user_pk, found.model if found else None)
 
 
 @database_sync_to_async

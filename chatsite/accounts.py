@@ -1,10 +1,13 @@
-"""Who may make an account."""
+"""Who may make an account, and where who signs in comes from."""
 
 from __future__ import annotations
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+
+from chat.operations import callers
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -12,3 +15,10 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no ty
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return bool(settings.IS_SIGNUP_OPEN)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The address that rates are counted for: who asked, and not the proxy in between."""
+        address = callers.address_of(request)
+        if address is None:
+            raise PermissionDenied("The address of who asks is not known.")
+        return str(address)

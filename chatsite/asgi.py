@@ -16,14 +16,17 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from admin_models import routing as environment_routing  # noqa: E402
 from chat import routing  # noqa: E402
 from chatsite import lifespan  # noqa: E402
+from chatsite.middleware import WatchedSockets  # noqa: E402
 
 routes = ProtocolTypeRouter(
     {
         "http": pages,
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(
-                URLRouter(
-                    [*routing.urlpatterns, *environment_routing.urlpatterns]  # type: ignore[list-item]  # likewise typed
+                WatchedSockets(
+                    URLRouter(
+                        [*routing.urlpatterns, *environment_routing.urlpatterns]  # type: ignore[list-item]  # likewise typed
+                    )
                 )
             )
         ),

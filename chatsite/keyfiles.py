@@ -55,6 +55,10 @@ class KeyFile:
                 self._keys, self._seen = tuple(_read(self.path).split()), seen
         return self._keys
 
+    def check(self) -> None:
+        """Raise KeyFileError or OSError if the file cannot be read now."""
+        _read(self.path)
+
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Let nobody else change the file meanwhile; waits for whoever does."""

@@ -17,6 +17,8 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from chat.ledger import totals
+
 Say = Callable[[str], None]
 
 
@@ -85,6 +87,12 @@ def migrate(say: Say) -> None:
             f"database server runs; or, for the built-in database, that {settings.DATA_DIR} is "
             "writable and its disk not full."
         ) from error
+
+
+def count_ledger(say: Say) -> None:
+    """See that the totals of the ledger are there, with days of the time zone that is set now."""
+    if totals.rebuild_if_needed():
+        say("The totals of the ledger were made anew: the time zone is another one")
 
 
 def collect_static_files(say: Say) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from daphne.access import AccessLogGenerator
-from daphne.http_protocol import HTTPFactory
+from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server as DaphneServer
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import reactor as twisted_reactor
@@ -61,6 +61,48 @@ class Gate:
         """Return once the gate is open."""
         while not self._is_open.is_set():
             await self._is_open.wait()
+
+
+class PatientRequest(WebRequest):  # type: ignore[misc]  # daphne has no types
+    """A request whose answer, where it comes in pieces, waits for a reader who is slow."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.gate = Gate()
+        super().__init__(*arguments, **named)
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """Let the connection say when it is full; before the first piece, which may fill it."""
+        if message.get("more_body") and self.producer is None and self.channel is not None:
+            self.registerProducer(self.gate, True)
+        super().handle_reply(message)
+
+    def finish(self) -> None:
+        """Have no more to say."""
+        if self.producer is not None:
+            self.unregisterProducer()
+        super().finish()
+
+    def connectionLost(self, reason: Any) -> None:
+        """Wait no longer for whoever is gone."""
+        self.gate.stopProducing()
+        super().connectionLost(reason)
+
+    def handle_exception(self, exception: BaseException) -> None:
+        """Cut an answer off that has begun, so that its reader knows; it cannot become an error."""
+        if not self._response_started:
+            super().handle_exception(exception)
+        elif self.channel is not None:
+            self.channel.loseConnection()
+
+
+class PatientHTTPFactory(HTTPFactory):  # type: ignore[misc]  # daphne has no types
+    """Makes our kind of request."""
+
+    def buildProtocol(self, address: Any) -> Any:
+        """The connection from an address."""
+        protocol = super().buildProtocol(address)
+        protocol.requestFactory = PatientRequest
+        return protocol
 
 
 class PatientWebSocket(WebSocketProtocol):  # type: ignore[misc]  # daphne has no types
@@ -138,7 +180,7 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne has no types
     def run(self) -> bool:
         """Serve; return whether all went well once everything is over."""
         self.connections: dict[Any, dict[str, Any]] = {}
-        self.http_factory = HTTPFactory(self)
+        self.http_factory = PatientHTTPFactory(self)
         self.ws_factory = PatientWebSocketFactory(self, server=self.server_name)
         self.ws_factory.setProtocolOptions(
             autoPingTimeout=self.ping_timeout,
@@ -161,7 +203,7 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne has no types
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """Pass on what the application sends, once the connection can take it."""
-        if message["type"] == "websocket.send":
+        if message["type"] in ("websocket.send", "http.response.body"):
             await protocol.gate.passed()
         await super().handle_reply(protocol, message)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64encode
+from ipaddress import ip_network
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
 import environ
 from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from chatsite import keyfiles
@@ -36,6 +39,9 @@ SEALING_KEY_FILE = (
 DEBUG = env.bool("DJANGO_DEBUG", default=False)
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.list("CHATSITE_HOSTS", default=[])]
 CSRF_TRUSTED_ORIGINS = env.list("CHATSITE_ORIGINS", default=[])
+
+# Where people find this site, for links in what is sent to them; without it these are paths.
+SITE_URL: str = env.str("CHATSITE_URL", default=next(iter(CSRF_TRUSTED_ORIGINS), "")).rstrip("/")
 
 IS_HTTPS = env.bool("CHATSITE_HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
@@ -65,6 +71,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "chatsite.middleware.watched",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -173,6 +180,8 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("CHATSITE_EMAIL_FROM", default="chatsite@localhost")
+# Seconds; nobody waits longer for a mail server that does not answer.
+EMAIL_TIMEOUT = 15
 
 # Languages
 
@@ -229,9 +238,47 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 MAX_ANSWER_SECONDS = env.int("CHATSITE_MAX_ANSWER_SECONDS", default=3600)
 SHUTDOWN_GRACE_SECONDS = env.float("CHATSITE_SHUTDOWN_GRACE", default=5.0)
 
-# Whoever shows this token may read the counters at /metrics; empty: nobody.
+# Whoever shows this token, or asks from one of these addresses or networks, may read the figures at
+# /metrics; empty: nobody. The addresses also learn from /readyz what is in the way.
 
 METRICS_TOKEN: str = env("CHATSITE_METRICS_TOKEN", default="")
+METRICS_ADDRESSES: list[str] = env.list("CHATSITE_METRICS_ADDRESSES", default=[])
+
+# Proxies whose X-Forwarded-For and X-Request-ID are believed: addresses or networks.
+
+TRUSTED_PROXIES: list[str] = env.list("CHATSITE_TRUSTED_PROXIES", default=[])
+for _written in (*METRICS_ADDRESSES, *TRUSTED_PROXIES):
+    ip_network(_written, strict=False)  # a mistake is told at the start
+
+# A process is ready only with this much room on its disk.
+
+MIN_FREE_MB = env.int("CHATSITE_MIN_FREE_MB", default=200)
+
+# Traces go to OTEL_EXPORTER_OTLP_ENDPOINT, whose other variables the exporter reads by itself.
+
+IS_TRACING = env.bool(
+    "CHATSITE_TRACING", default=bool(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""))
+)
+IS_TRACE_TOLD_UPSTREAM = env.bool("CHATSITE_TRACE_UPSTREAM", default=False)
+
+# How often one token may ask, for example 120/m; s, m, h and d are a second to a day.
+
+
+def _rate(name: str, default: str) -> str:
+    """Words that chat.operations.rates reads; a mistake is told at the start."""
+    text: str = env.str(name, default=default)
+    if not re.fullmatch(r"[1-9]\d{0,8}/[smhd]", text):
+        raise ImproperlyConfigured(
+            f"{name} is a number, a slash, and s, m, h or d, for example 120/m, and not {text!r}."
+        )
+    return text
+
+
+API_RATE = _rate("CHATSITE_API_RATE", default="120/m")
+
+# How often a person may ask, the same way.
+
+SEND_RATE = _rate("CHATSITE_SEND_RATE", default="30/m")
 
 # Preflight: how old an answer may be that a call relies on, and how long one is waited for.
 
@@ -242,16 +289,21 @@ PREFLIGHT_BLOCKING_SWITCHES: list[int] = env.list(
     "CHATSITE_PREFLIGHT_BLOCKING_SWITCHES", cast=int, default=[]
 )
 
+LOG_FORMAT = env.str("CHATSITE_LOG_FORMAT", default="text")
+if LOG_FORMAT not in {"text", "json"}:
+    raise ImproperlyConfigured(f"CHATSITE_LOG_FORMAT is text or json, and not {LOG_FORMAT!r}.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {
+        "text": {
+            "class": "chatsite.logs.TextFormatter",
             "format": "{asctime} {levelname} {name}: {message}",
             "style": "{",
-        }
+        },
+        "json": {"class": "chatsite.logs.JsonFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
     "loggers": {
         "django": {"handlers": [], "level": "WARNING", "propagate": True},

@@ -8,14 +8,16 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from chatsite import first_admin
+from chat import request_ids
+from chatsite import first_admin, health
 
 
 class FirstAdminForm(UserCreationForm):  # type: ignore[type-arg]  # generic only in the stubs
@@ -53,9 +55,22 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The counters of this process for whoever shows the token of `CHATSITE_METRICS_TOKEN`; for
-    everybody else, and without a token, there is no such page."""
-    token, shown = settings.METRICS_TOKEN, request.headers.get("Authorization", "")
-    if not token or not constant_time_compare(shown, f"Bearer {token}"):
+    """The figures of this process for whoever shows the token of `CHATSITE_METRICS_TOKEN` or has
+    one of the addresses `CHATSITE_METRICS_ADDRESSES`; for others there is no such page."""
+    if not _shows_token(request) and not health.may_see_figures(request):
         raise Http404
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _shows_token(request: HttpRequest) -> bool:
+    token, shown = settings.METRICS_TOKEN, request.headers.get("Authorization", "")
+    return bool(token) and constant_time_compare(shown, f"Bearer {token}")
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """The page for what nobody expected, with the id under which the log has it.
+
+    Made without a request, and so without what the request's context asks the database for.
+    """
+    html = render_to_string("500.html", {"request_id": request_ids.current.get()})
+    return HttpResponseServerError(html)

@@ -11,7 +11,8 @@ from django.db import connection, connections
 from admin_models import access, append_only, local
 from admin_models import connections as clients
 from admin_models.models import AIModel, AuditEntry, ModelGroup, Price
-from chat.models import Conversation
+from chat.limits import rules
+from chat.models import Conversation, Usage
 from chat.turns import worker
 from tests import processes
 from tests.fakes.model_server import ModelServer
@@ -22,6 +23,7 @@ def pytest_configure() -> None:
     (each test has threads of its own, which never give theirs back). The services are on loopback,
     so an operator's setting lets us call them there."""
     settings.PRIVATE_HOSTS = [processes.SERVICES]
+    settings.SEND_RATE = processes.FAST
     settings.DATABASES["default"]["OPTIONS"].pop("pool", None)
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
@@ -44,7 +46,7 @@ def tables_that_only_grow_can_be_emptied(request):
         return
     request.getfixturevalue("_django_db_helper")  # which empties them after what follows
     yield
-    for table in (AuditEntry, Price):
+    for table in (AuditEntry, Price, Usage):
         append_only.unprotect(connection, table._meta.db_table)
 
 
@@ -52,6 +54,12 @@ def tables_that_only_grow_can_be_emptied(request):
 def nobody_knows_what_everyone_may_use():
     """A process keeps that for a second, in which a test may begin."""
     access.forget()
+
+
+@pytest.fixture(autouse=True)
+def nobody_knows_which_limits_there_are():
+    """The same of limits."""
+    rules.forget()
 
 
 @pytest.fixture

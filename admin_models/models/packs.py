@@ -25,9 +25,11 @@ class PackStatus(models.IntegerChoices):
 class TokenPackQuerySet(models.QuerySet["TokenPack"]):
     def draw_down(self, tokens: int) -> None:
         """Take `tokens` from the first pack that pays, in one query; the last of them may exceed
-        its size. Where none pays (any more) there is nothing to take them from."""
-        paying = TokenPack.objects.paying().values("pk")[:1]
-        self.filter(pk__in=paying).update(used_tokens=models.F("used_tokens") + tokens)
+        its size. Where none pays any more, answers that were let in before are counted on the pack
+        that was the last to: no token is lost while there is any pack."""
+        drawn = models.F("used_tokens") + tokens
+        if not self.filter(pk__in=self.paying().values("pk")[:1]).update(used_tokens=drawn):
+            self.filter(pk__in=self._last_paying().values("pk")[:1]).update(used_tokens=drawn)
 
     def paying(self) -> TokenPackQuerySet:
         """Packs that have something left and may be used, the first to expire first."""
@@ -36,6 +38,16 @@ class TokenPackQuerySet(models.QuerySet["TokenPack"]):
             is_disabled=False,
             used_tokens__lt=models.F("size_tokens"),
         ).order_by(models.F("expires_at").asc(nulls_last=True), "pk")
+
+    def _last_paying(self) -> TokenPackQuerySet:
+        """Packs, the last to have paid first: used ones before others, in the order of their use
+        turned round."""
+        is_used = models.Q(used_tokens__gt=0)
+        return self.order_by(
+            models.Case(models.When(is_used, then=0), default=1),
+            models.F("expires_at").desc(nulls_first=True),
+            "-pk",
+        )
 
 
 class TokenPack(models.Model):

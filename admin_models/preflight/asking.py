@@ -21,12 +21,13 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
-from admin_models import connections, control_plane, endings
+from admin_models import connections, control_plane, endings, signals
 from admin_models.models import AIModel, Environment, ModelGroup
 from admin_models.preflight import noting
 from admin_models.preflight.eligibility import GROWTH_ACTIVITY
 from admin_models.preflight.facts import REFUSALS
 from admin_models.preflight.seeing import CALL
+from admin_models.signals import TestCall
 from chat.cloudbase import group_names
 from chat.cloudbase.control_plane import Answered, ControlPlane
 from chat.cloudbase.errors import (
@@ -35,6 +36,7 @@ from chat.cloudbase.errors import (
     EnvironmentNotFound,
     ProviderTimedOut,
 )
+from chat.cloudbase.events import Usage
 
 logger = logging.getLogger(__name__)
 
@@ -153,11 +155,13 @@ async def keep_answer(environment: Environment, said: Answered[Any], asked_at: d
 # A real call
 
 
-async def try_call(environment_pk: int, group: str, model: str) -> None:
+async def try_call(
+    environment_pk: int, group: str, model: str, actor_pk: int | None = None
+) -> None:
     """Make a real call of one token and note how it went; only ever on a person's click.
 
-    Who clicks while such a call is being made waits for that one. Does nothing for an environment
-    that is gone. Raises IllegalGroupName.
+    Who clicks while such a call is being made waits for that one; it is told as a call of who
+    clicked first. Does nothing for an environment that is gone. Raises IllegalGroupName.
     """
     group_names.check(group)
     row = await database_sync_to_async(_group)(environment_pk, group)
@@ -165,23 +169,32 @@ async def try_call(environment_pk: int, group: str, model: str) -> None:
         return
     settings = (*connections.settings_of(row.environment), row.base_url, row.sealed_key)
     key = (environment_pk, f"{CALL} {group}/{model}", settings)
-    await asyncio.wait([_joined(key, partial(_call, row, model))])
+    await asyncio.wait([_joined(key, partial(_call, row, model, actor_pk))])
 
 
-async def _call(row: ModelGroup, model: str) -> None:
+async def _call(row: ModelGroup, model: str, actor_pk: int | None) -> None:
     asked_at = timezone.now()
+    called = await _called(row, model)
+    await _keep_call(row.environment.pk, row.name, model, called.error, asked_at)
+    tell = database_sync_to_async(signals.tell_called)
+    await tell(actor_pk, row.environment, row.name, [called])
+
+
+async def _called(row: ModelGroup, model: str) -> TestCall:
+    started = time.monotonic()
+    usage: Usage | None = None
+    error: CloudBaseError | None = None
     try:
         async with asyncio.timeout(CALL_TIMEOUT):
-            await connections.group_client(row).generate_text(
+            said = await connections.group_client(row).generate_text(
                 model=model, messages=[{"role": "user", "content": "1"}], max_tokens=1, max_steps=1
             )
+        usage = said.usage if said.usage.total_tokens else None
     except TimeoutError:
-        error: CloudBaseError | None = ProviderTimedOut()
+        error = ProviderTimedOut()
     except CloudBaseError as refused:
         error = refused
-    else:
-        error = None
-    await _keep_call(row.environment.pk, row.name, model, error, asked_at)
+    return TestCall(model, usage, time.monotonic() - started, error)
 
 
 def _group(environment_pk: int, name: str) -> ModelGroup | None:

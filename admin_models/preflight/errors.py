@@ -69,7 +69,8 @@ class ChannelClosed(PreflightFailed):
 class NobodyPays(PreflightFailed):
     code = "preflight_nobody_pays"
     user_message = _(
-        "Nothing pays for calls of %(model)s: the token pack is missing, used up or disabled."
+        "Nothing pays for calls of %(model)s: the token pack is missing, used up, expired or "
+        "disabled."
     )
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from admin_models import connections, endpoint_trial
+from admin_models import connections, endpoint_trial, signals
 from admin_models.endpoint_trial import Candidate
 from admin_models.forms.groups import GroupForm, NewGroupForm
 from admin_models.forms.model_lists import EntryForm, entry_forms
@@ -66,6 +66,12 @@ class _Sent:
             key = connections.stored_key(row)  # the form sees to it that the address is the same
         return Candidate(typed["base_url"], key)
 
+    @property
+    def group_name(self) -> str:
+        """What the group is called, or is to be; empty as long as that is nothing legal."""
+        typed: str = self.form.cleaned_data.get("name", "")
+        return self.place.group.group_name if self.place else typed
+
     def names(self) -> list[str]:
         """The models that the group is to list, as far as they can be read."""
         entries = self.entries if self.entries is not None and self.entries.is_valid() else ()
@@ -99,6 +105,7 @@ def trial(request: StaffRequest, pk: int, name: str = "") -> HttpResponse:
         return sent.answer("admin_models/_group_trial.html", trial_refusals=[sentence_of(error)])
     if tried.abilities is not None:
         endpoint_trial.keep(tried.abilities)
+    signals.tell_called(request.user.pk, sent.environment, sent.group_name, tried.calls)
     return sent.answer(
         "admin_models/_group_trial.html",
         tried=trials.shown([tried.tried]),

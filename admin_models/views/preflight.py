@@ -69,7 +69,7 @@ async def call(request: StaffRequest, pk: int) -> HttpResponse:
     if form.is_valid():
         subject = form.subject(await database_sync_to_async(seeing.facts_of)(environment))
         if subject.group and subject.model:
-            await asking.try_call(pk, subject.group, subject.model)
+            await asking.try_call(pk, subject.group, subject.model, request.user.pk)
     return redirect(_address(request, pk))
 
 

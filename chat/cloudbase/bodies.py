@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ERROR_BODY_LIMIT: Final = 64 * 1024
 ANSWER_LIMIT: Final = 16 * 1024 * 1024
 """Bytes we read of a refusal, and of a whole answer."""
+BEGINNING: Final = 1024
+BEGINNING_WAIT: Final = 2.0
+"""Bytes, and seconds that they are waited for, where only the status matters."""
 
 
 async def whole_answer(
@@ -32,6 +35,21 @@ async def whole_answer(
     finally:
         await close(response)
     return failure or _error_in(response, body, endpoint) or body
+
+
+async def beginning(
+    response: httpx.Response, _endpoint: Endpoint
+) -> tuple[int, bytes] | errors.CloudBaseError:
+    """Return the status of any answer and the first bytes that came of its body; close it."""
+    body = b""
+    try:
+        async with aclosing(pieces(response)) as arriving:
+            body = await next_piece(arriving, BEGINNING_WAIT)
+    except network.TROUBLE:
+        pass  # that it was answered is what counts
+    finally:
+        await close(response)
+    return response.status_code, body[:BEGINNING]
 
 
 async def event_stream(

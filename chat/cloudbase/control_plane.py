@@ -211,6 +211,39 @@ class CreditsUsage(Described):
     history_deducted: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MetricPart(Described):
+    """What was used within an hour or a day; `calc_time` is text without a time zone, for example
+    `2025-12-30 23:00:00`."""
+
+    calc_time: str
+    raw_value: float | None = None
+    credits_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricUsage(Described):
+    """What was used of one thing: `value` of it, in `unit`, for so many resource points."""
+
+    metric_name: str
+    resource_type: str = ""
+    unit: str = ""
+    value: float | None = None
+    credits_value: float | None = None
+    billing_cycle_type: str = ""
+    """`hourly` or `daily`."""
+    parts: tuple[MetricPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleUsage(Described):
+    """What one module used, for example `AI` or `Token` (CloudBase's `EnvPkgCreditsUsage`)."""
+
+    module: str
+    credits_value: float | None = None
+    metrics: tuple[MetricUsage, ...] = ()
+
+
 class ControlPlane(Protocol):
     """The management of one environment. Every action raises CloudBaseError.
 
@@ -297,3 +330,14 @@ class ControlPlane(Protocol):
         self, *, start_date: str, end_date: str
     ) -> Answered[CreditsUsage]:
         """Resource points used between two days, each `YYYY-MM-DD`."""
+
+    async def describe_credits_usage_detail(
+        self,
+        *,
+        modules: Sequence[str],
+        start_date: str,
+        end_date: str,
+        need_usage_details: bool = False,
+    ) -> Answered[tuple[ModuleUsage, ...]]:
+        """What `modules` used between two days, each `YYYY-MM-DD`; its `parts` if they are needed
+        and the two days are the same."""

@@ -18,6 +18,7 @@ from chat.cloudbase.control_plane import (
     GroupSecret,
     KeyType,
     ManagedModelGroup,
+    ModuleUsage,
     Page,
     PostpayPackage,
 )
@@ -205,6 +206,25 @@ class TencentControlPlane:
         members = self._mine(StartDate=start_date, EndDate=end_date)
         return await self._ask(
             _Question("DescribeCreditsUsage", members), tencent_values.credits_usage
+        )
+
+    async def describe_credits_usage_detail(
+        self,
+        *,
+        modules: Sequence[str],
+        start_date: str,
+        end_date: str,
+        need_usage_details: bool = False,
+    ) -> Answered[tuple[ModuleUsage, ...]]:
+        """What modules such as `AI` and `Token` used between two days."""
+        members = self._mine(
+            Modules=list(modules),
+            StartDate=start_date,
+            EndDate=end_date,
+            NeedUsageDetails=need_usage_details,
+        )
+        return await self._ask(
+            _Question("DescribeCreditsUsageDetail", members), tencent_values.modules_used
         )
 
     def _mine(self, **members: Any) -> dict[str, Any]:

@@ -19,8 +19,11 @@ from chat.cloudbase.control_plane import (
     EnvironmentInfo,
     ManagedModel,
     ManagedModelGroup,
+    MetricPart,
+    MetricUsage,
     ModelPrice,
     ModelSpec,
+    ModuleUsage,
     Page,
     PostpayPackage,
 )
@@ -100,6 +103,11 @@ def credits_usage(response: Members) -> CreditsUsage:
         history_deducted=response.number("HistoryDeducted"),
         raw=without_secrets(response.raw),
     )
+
+
+def modules_used(response: Members) -> tuple[ModuleUsage, ...]:
+    """Of DescribeCreditsUsageDetail."""
+    return tuple(_module(raw) for raw in response.objects("Usages"))
 
 
 def _group(raw: Mapping[str, Any]) -> AIModelGroup:
@@ -212,5 +220,39 @@ def _key(raw: Mapping[str, Any]) -> ApiKey:
         api_key=said.text("ApiKey"),
         expire_at=said.text("ExpireAt"),
         create_at=said.text("CreateAt"),
+        raw=without_secrets(raw),
+    )
+
+
+def _module(raw: Mapping[str, Any]) -> ModuleUsage:
+    said = Members(raw)
+    return ModuleUsage(
+        module=said.text("Module"),
+        credits_value=said.number("CreditsValue"),
+        metrics=tuple(_metric(metric) for metric in said.objects("MetricUsageDetail")),
+        raw=without_secrets(raw),
+    )
+
+
+def _metric(raw: Mapping[str, Any]) -> MetricUsage:
+    said = Members(raw)
+    return MetricUsage(
+        metric_name=said.text("MetricName"),
+        resource_type=said.text("ResourceType"),
+        unit=said.text("Unit"),
+        value=said.number("Value"),
+        credits_value=said.number("CreditsValue"),
+        billing_cycle_type=said.text("BillingCycleType"),
+        parts=tuple(_part(part) for part in said.objects("ValueDetailList")),
+        raw=without_secrets(raw),
+    )
+
+
+def _part(raw: Mapping[str, Any]) -> MetricPart:
+    said = Members(raw)
+    return MetricPart(
+        calc_time=said.text("CalcTime"),
+        raw_value=said.number("RawValue"),
+        credits_value=said.number("CreditsValue"),
         raw=without_secrets(raw),
     )

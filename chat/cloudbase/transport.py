@@ -34,6 +34,9 @@ _IDENTITY: Final = {"accept-encoding": "identity"}
 
 T = TypeVar("T")
 
+MoreHeaders = Callable[[], Mapping[str, str]]
+"""Asked for each request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -123,13 +126,15 @@ class HttpPool:
         max_connections: int = 1000,
         backoff: float = 0.5,
         tries: int = retries.TRIES,
+        more_headers: MoreHeaders | None = None,
     ) -> None:
         """Make a pool of at most `max_connections` at once; `transport` replaces the network.
 
         `allowed` is what may be called besides public addresses; None: anything may. `resolver`
         looks names up, else the system does.
         A request is sent `tries` times at the most; `backoff` is the longest wait before the first
-        repetition, in seconds, and doubles.
+        repetition, in seconds, and doubles. `more_headers` gives headers that every request gets,
+        such as those of a trace; where a request has one of its own, that counts.
         """
         self._allowed = allowed
         self._resolver = resolver
@@ -138,6 +143,7 @@ class HttpPool:
         self._streams = 0
         self._backoff = backoff
         self._tries = tries
+        self._more_headers = more_headers
         self._client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -195,6 +201,22 @@ class HttpPool:
             self._streams -= 1
             await bodies.close(response)
 
+    async def post_json(
+        self, url: str, body: bytes, credential: Credential, *, within: float
+    ) -> tuple[int, bytes]:
+        """Post once to somebody who is no model service; return the status of the answer and how
+        its body begins, at most `bodies.BEGINNING` bytes.
+
+        A redirection is an answer like any other. Raises CloudBaseError if there is no answer
+        `within` so many seconds.
+        """
+        patience = Patience(connect=within / 2, first_byte=within / 2)
+        call = Call(body=body, accept="*/*", is_repeatable=False)
+        outcome = await self._try(Endpoint(url, credential, patience), call, bodies.beginning)
+        if isinstance(outcome, errors.CloudBaseError):
+            raise outcome
+        return outcome
+
     async def _tried(
         self,
         endpoint: Endpoint,
@@ -251,13 +273,18 @@ class HttpPool:
             call.method,
             url,
             content=call.body or None,
-            headers=_headers(endpoint.credential, url, call),
+            headers=_headers(endpoint.credential, url, self._with_more_headers(call)),
             timeout=httpx.Timeout(
                 connect=patience.connect, pool=patience.connect, read=None, write=None
             ),
         )
         async with asyncio.timeout(patience.connect + patience.first_byte):
             return await self._client.send(request, stream=True)
+
+    def _with_more_headers(self, call: Call) -> Call:
+        if self._more_headers is None:
+            return call
+        return replace(call, headers={**self._more_headers(), **call.headers})
 
 
 def _until_next_step(pace: float) -> float:

@@ -20,9 +20,9 @@ _SMALLEST: Final = Decimal(1).scaleb(-PLACES)
 def charge(rows: Collection[Usage]) -> None:
     """Write into `rows` what their models cost now, and what they come to. One query for all.
 
-    Expects `model.group.environment` to be loaded, and the tokens to be filled in. A row whose
-    model has no price stays without one, which is not the same as a price of nothing. Does not
-    save.
+    Expects `model.group.environment` to be loaded, and the tokens to be filled in. Where a model
+    has no row, its names count. One that has no price stays without, which is not the same as a
+    price of nothing. Does not save.
     """
     named = {id(row): name for row in rows if (name := _named(row)) is not None}
     current = prices.current_of(set(named.values()))
@@ -33,10 +33,11 @@ def charge(rows: Collection[Usage]) -> None:
 
 
 def _named(row: Usage) -> prices.Named | None:
-    if row.model is None:
-        return None
-    group = row.model.group
-    return prices.Named(group.environment.env_id, group.name, row.model.name)
+    if row.model is not None:
+        group = row.model.group
+        return prices.Named(group.environment.env_id, group.name, row.model.name)
+    names = prices.Named(row.env_id, row.group_name, row.requested_model)
+    return names if all(names) else None
 
 
 def _charge(row: Usage, price: Price) -> None:

@@ -1,5 +1,6 @@
 """Tables of conversations, answers in flight, the ledger and its sums."""
 
+from .alerts import Alert, AlertDelivery, AlertRecipient, AlertRule
 from .conversations import (
     LIVE,
     Checkpoint,
@@ -9,17 +10,33 @@ from .conversations import (
     Worker,
     title_from,
 )
+from .housekeeping import Retention
+from .jobs import JobState
+from .limits import Counter, Hold, Limit
+from .reconciliation import Reconciliation
+from .tokens import ApiToken
 from .totals import DayTotal, Failure, HourTotal, Speed
 from .usage import Usage
 
 __all__ = [
     "LIVE",
+    "Alert",
+    "AlertDelivery",
+    "AlertRecipient",
+    "AlertRule",
+    "ApiToken",
     "Checkpoint",
     "Conversation",
+    "Counter",
     "DayTotal",
     "Failure",
+    "Hold",
     "HourTotal",
+    "JobState",
+    "Limit",
     "Message",
+    "Reconciliation",
+    "Retention",
     "Speed",
     "Status",
     "Usage",

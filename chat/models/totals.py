@@ -107,13 +107,14 @@ class DayTotal(_Sums):
 
 
 class Speed(_Place):
-    """How many requests of an hour were how fast."""
+    """How many requests of a day were how fast."""
 
     class Measure(models.TextChoices):
         FIRST_TOKEN = "first_token"  # noqa: S105  # seconds
         RATE = "rate"  # tokens a second
 
     at = models.DateTimeField()
+    """When the day begins. Of hours the ledger's own rows tell."""
     measure = models.CharField(max_length=16, choices=Measure)
     bucket = models.IntegerField()
     """See chat.ledger.speeds."""
@@ -127,7 +128,7 @@ class Speed(_Place):
         ]
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H}: {self.measure} {self.bucket}, {self.requests} requests"
+        return f"{self.at:%Y-%m-%d}: {self.measure} {self.bucket}, {self.requests} requests"
 
 
 class Failure(_Place):

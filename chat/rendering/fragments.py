@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,6 +21,8 @@ from django.utils.translation import gettext, pgettext_lazy
 
 from admin_models.switcher import Choice, Switcher
 from chat.cloudbase import errors
+from chat.limits import words
+from chat.limits.notices import Notice
 from chat.models import Message, Status, Usage
 from chat.rendering import blocks
 
@@ -56,10 +58,11 @@ def is_for_staff() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """The one thing to do about an error of stage preflight, as a person reads it.
+    """The one thing to do about an error of stage preflight, or a limit, as a person reads it.
 
     `kind` is an `ActionKind`; `url` is empty where a page of ours does it, for which `environment`
-    (its number), `group` and `model` say of what. `until` is when waiting is over (ISO 8601).
+    (its number), `group` and `model` say of what, or `limit` (its number). `until` is when waiting
+    is over (ISO 8601).
     """
 
     kind: str
@@ -69,6 +72,7 @@ class Action:
     environment: int | None = None
     group: str = ""
     model: str = ""
+    limit: int | None = None
 
     @property
     def is_elsewhere(self) -> bool:
@@ -86,12 +90,18 @@ class Action:
     @property
     def href(self) -> str:
         """Where it is done; our page offers everything that is a button there."""
-        return self.url or self.checks_url
+        limit = reverse("limit", args=[self.limit]) if self.limit is not None else ""
+        return self.url or self.checks_url or limit
 
     @property
     def waits_until(self) -> datetime | None:
         """When waiting is over, where that is what to do."""
         return datetime.fromisoformat(self.until) if self.until else None
+
+    @property
+    def when(self) -> str:
+        """The same as people read it, with the day if that is another one."""
+        return words.moment(self.waits_until) if self.waits_until else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +212,8 @@ def problem(error: dict[str, Any] | None) -> Problem | None:
     """A stored error, in the language that is active."""
     if not error:
         return None
-    sentence = gettext(errors.user_message_for(error["code"])) % (error.get("params") or {})
+    places = (error.get("params") or {}) | words.told(error.get("limit"))
+    sentence = gettext(errors.user_message_for(error["code"])) % places
     return Problem(
         code=error["code"],
         sentence=sentence,
@@ -225,7 +236,7 @@ def _action(stored: dict[str, Any] | None) -> Action | None:
     return Action(kind=stored["kind"], label=label, **named)
 
 
-_ACTION_MEMBERS = ("url", "until", "environment", "group", "model")
+_ACTION_MEMBERS = ("url", "until", "environment", "group", "model", "limit")
 
 
 def turn_html(turn: Turn) -> str:
@@ -300,6 +311,12 @@ def choices_frame(offered: Switcher, chosen: Choice | None, user: object) -> str
     options = render_to_string("chat/_options.html", context)
     notices = render_to_string("chat/_model_notices.html", context)
     return partial("models", "innerHTML", options) + partial("model-notices", "innerHTML", notices)
+
+
+def notices_frame(notices: Sequence[Notice]) -> str:
+    """What is to be said beside the composer of limits."""
+    html = render_to_string("chat/_limit_notices.html", {"notices": notices})
+    return partial("limit-notices", "innerHTML", html)
 
 
 def status_frame(pk: int, status: str) -> str:

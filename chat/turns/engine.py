@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import aclosing
+from functools import partial
 
 from channels.db import database_sync_to_async
 from django.conf import settings
@@ -18,12 +19,14 @@ from django.db import DatabaseError
 from admin_models import access, connections
 from admin_models.models import AIModel
 from admin_models.preflight import asking, gate
+from chat import tracing
 from chat.cloudbase import ChatModel
 from chat.cloudbase.errors import CloudBaseError, ContextTooLong
 from chat.cloudbase.messages import ChatRequest
 from chat.cloudbase.messages import Message as SentMessage
+from chat.limits import admission
 from chat.models import Message, Status
-from chat.turns import history, metrics, owner, questions, settling
+from chat.turns import about, history, metrics, owner, questions, settling
 from chat.turns.errors import AnsweredNothing, AnswerTookTooLong, OurFault
 from chat.turns.questions import Check, Question, Turn
 from chat.turns.reply import Reply
@@ -42,14 +45,16 @@ async def ask(conversation_pk: int, check: Check) -> None:
     Nothing happens if it makes none, or one that was asked before. Raises `AlreadyAnswering`,
     `ConversationGone`, and what `check` raises.
     """
-    turn = await owner.saving().save(conversation_pk, check)
+    with tracing.step("save"):
+        turn = await owner.saving().save(conversation_pk, check)
     if turn is not None:
         await begin(turn)
 
 
 def saved(conversation_pk: int, question: Question) -> Turn | None:
     """Save `question`, to be handed to `begin`; for a view, whose thread is its own."""
-    return questions.save(conversation_pk, lambda _conversation: question, owner.worker_pk())
+    with tracing.step("save"):
+        return questions.save(conversation_pk, lambda _conversation: question, owner.worker_pk())
 
 
 async def regenerate(conversation_pk: int, message_pk: int) -> None:
@@ -59,7 +64,8 @@ async def regenerate(conversation_pk: int, message_pk: int) -> None:
     `AlreadyAnswering`, and `NothingToAnswer` if there is no such answer.
     """
     save = database_sync_to_async(questions.save_retry)
-    turn = await save(conversation_pk, message_pk, owner.worker_pk())
+    with tracing.step("save"):
+        turn = await save(conversation_pk, message_pk, owner.worker_pk())
     if turn is not None:
         await begin(turn)
 
@@ -67,11 +73,23 @@ async def regenerate(conversation_pk: int, message_pk: int) -> None:
 async def begin(turn: Turn) -> None:
     """Begin to answer a question that is saved, and tell the pages that show its conversation."""
     reply = Reply(turn.message, turn.question if turn.is_new else None)
-    owner.run(reply, _answer(turn, reply))
+    owner.run(reply, _traced(turn, reply, tracing.here()))
     await owner.tell_conversation(reply.conversation_pk, turn.question.pk, reply.pk)
 
 
 # The story of an answer
+
+
+async def _traced(turn: Turn, reply: Reply, cause: object | None) -> None:
+    """Answer; log lines say about which turn, and a trace goes on from `cause`, who asked."""
+    with (
+        about.telling(turn),
+        tracing.step("answer", under=cause, **about.current.get().facts()) as step,
+    ):
+        await _answer(turn, reply)
+        step.note(status=str(reply.status))
+        if reply.error is not None:
+            step.note(stage=reply.error.stage, code=reply.error.code)
 
 
 async def _answer(turn: Turn, reply: Reply) -> None:
@@ -82,19 +100,28 @@ async def _answer(turn: Turn, reply: Reply) -> None:
     except asyncio.CancelledError:
         reply.end(owner.reason_to_cancel(reply))
     except CloudBaseError as error:
-        logger.warning("reply %s failed at stage %s: %s", reply.pk, error.stage, error.code)
+        logger.warning(
+            "reply %s failed at stage %s: %s",
+            reply.pk,
+            error.stage,
+            error.code,
+            extra={"stage": error.stage, "code": error.code},
+        )
         reply.end(Status.FAILED, error)
     except Exception:  # the edge of a task: whatever it was, the turn ends and the person hears
         logger.exception("reply %s broke", reply.pk)
         reply.end(Status.FAILED, OurFault())
-    metrics.count(reply)
-    await _settle(reply)
+    with tracing.step("settle"):
+        await _settle(reply)
     await _tell_preflight(turn, reply)
 
 
 async def _ask(turn: Turn, reply: Reply) -> None:
     await access.check(turn.asker_pk, turn.model)
-    model = await gate.passed(turn.model)
+    with tracing.step("limits"):
+        await _let_in(turn)
+    with tracing.step("gate"):
+        model = await gate.passed(turn.model)
     client = connections.chat_model(model)
     limit = history.budget(model)
     reply.was_asked = True
@@ -115,6 +142,20 @@ async def _ask(turn: Turn, reply: Reply) -> None:
         raise AnsweredNothing
 
 
+async def _let_in(turn: Turn) -> None:
+    """Raises LimitReached. A turn without a model is refused by the gate."""
+    if (model := turn.model) is None:
+        return
+    estimate = partial(_prompt_tokens, turn.said, model)
+    await admission.admitted(
+        admission.Asked(turn.message.pk, turn.asker_pk, model, prompt_tokens=estimate)
+    )
+
+
+def _prompt_tokens(said: Sequence[SentMessage], model: AIModel) -> int:
+    return history.fit(said, history.budget(model)).estimated_tokens
+
+
 async def _tell_preflight(turn: Turn, reply: Reply) -> None:
     """A call that was made proves something about the next one."""
     has_ended = reply.status in (Status.DONE, Status.FAILED)
@@ -126,16 +167,21 @@ async def _stream(
     client: ChatModel, model: AIModel, messages: Sequence[SentMessage], reply: Reply
 ) -> None:
     request = ChatRequest(model=model.name, messages=messages, parameters=model.parameters)
-    async with (
-        asyncio.timeout(settings.MAX_ANSWER_SECONDS),
-        aclosing(client.stream(request)) as stream,
-    ):
-        async for events in stream:
-            reply.add(events)
+    with tracing.step("call"):
+        async with (
+            asyncio.timeout(settings.MAX_ANSWER_SECONDS),
+            aclosing(client.stream(request)) as stream,
+        ):
+            with tracing.step("until the first byte"):
+                reply.add(await anext(stream, []))
+            with tracing.step("until the last byte"):
+                async for events in stream:
+                    reply.add(events)
 
 
 async def _settle(reply: Reply) -> None:
     outcome = settling.outcome_of(reply)
+    metrics.count(reply, outcome.usage)
     for delay in SETTLE_DELAYS:
         try:
             reply.rest(await owner.settling().settle(reply.row, outcome))

@@ -160,6 +160,11 @@ def in_flight() -> list[int]:
     return list(_process().answers)
 
 
+def answering() -> int:
+    """How many answers this process writes now; none while it does not serve."""
+    return len(_here.answers) if _here else 0
+
+
 def reason_to_cancel(reply: Reply) -> Status:
     """Why the task of `reply` was cancelled: a person's stop, or the process's end."""
     answer = _process().answers.get(reply.pk)

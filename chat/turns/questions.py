@@ -13,6 +13,7 @@ from django.utils import timezone, translation
 from django.utils.translation import get_language
 
 from admin_models.models import AIModel
+from chat import request_ids
 from chat.cloudbase.messages import Message as SentMessage
 from chat.models import LIVE, Conversation, Message, Status
 from chat.turns.errors import AlreadyAnswering, ConversationGone, NothingToAnswer
@@ -206,6 +207,7 @@ def _answer_row(question: Message, conversation: Conversation, worker_pk: int) -
         question=question,
         model=model,
         requested_model=model.name if model else "",
+        request_id=request_ids.new(),
         worker_id=worker_pk,
     )
 
@@ -221,7 +223,6 @@ def _retry(conversation_pk: int, message_pk: int, worker_pk: int) -> Turn | None
     question = answer.question
     if question.answers.filter(status__in=LIVE).exists():
         return None
-    said = _said([conversation_pk], before=question)[conversation_pk]
     conversation = conversations[conversation_pk]
     [message] = _new_answers([_answer_row(question, conversation, worker_pk)])
     return Turn(
@@ -230,8 +231,14 @@ def _retry(conversation_pk: int, message_pk: int, worker_pk: int) -> Turn | None
         is_new=False,
         message=message,
         model=conversation.model,
-        said=[*said, SentMessage("user", question.text)],
+        said=said_with(question),
     )
+
+
+def said_with(question: Message) -> list[SentMessage]:
+    """What a model is sent with `question`: what was said before it, and the question itself."""
+    before = _said([question.conversation_id], before=question)[question.conversation_id]
+    return [*before, SentMessage("user", question.text)]
 
 
 def _said(

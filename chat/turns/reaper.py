@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chat.models import Message, Status, Usage, Worker
-from chat.turns import settling
+from chat.turns import history, metrics, questions, settling
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def reap(own_worker_pk: int, in_flight: Collection[int]) -> list[Message]:
     dead = Q(worker__isnull=True) | Q(worker__heartbeat_at__lt=long_ago) & ~own
     lost = own & Q(created_at__lt=long_ago) & ~Q(pk__in=in_flight)
     orphans = Message.objects.live().filter(dead | lost)
-    loaded = orphans.select_related("conversation", "model__group__environment")
+    loaded = orphans.select_related("conversation", "question", "model__group__environment")
     settled = [_interrupt(message) for message in loaded.prefetch_related("checkpoints")]
     _forget_dead_workers(own_worker_pk)
     return settled
@@ -51,9 +51,19 @@ def _interrupt(message: Message) -> Message:
         status=Status.INTERRUPTED,
         text=text,
         reasoning=reasoning,
-        usage=settling.estimated(Usage(), None, text + reasoning),
+        usage=settling.estimated(Usage(), _prompt_tokens(message), text + reasoning),
     )
-    return settling.settle(message, outcome)
+    row = settling.settle(message, outcome)
+    metrics.count_orphan(row)
+    return row
+
+
+def _prompt_tokens(message: Message) -> int | None:
+    """About how many tokens the model was sent; nobody is there who knows."""
+    if message.question is None:
+        return None
+    limit = history.budget(message.model) if message.model else None
+    return history.fit(questions.said_with(message.question), limit).estimated_tokens
 
 
 def _forget_dead_workers(own_worker_pk: int) -> None:

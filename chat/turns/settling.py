@@ -13,10 +13,8 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from admin_models import local
-from admin_models.models import TokenPack
-from chat.ledger import charging
-from chat.models import LIVE, Checkpoint, Conversation, Message, Status, Usage
+from chat.ledger import entries, totals
+from chat.models import LIVE, Checkpoint, Conversation, Failure, Message, Status, Usage
 from chat.turns import tokens
 from chat.turns.reply import Reply
 from chat.turns.together import Together
@@ -35,6 +33,12 @@ class Outcome:
     left_out: int = 0
     usage: Usage | None = None
     """The ledger row without its references; None if no request was made."""
+
+    @property
+    def failure(self) -> tuple[str, str]:
+        """The stage and the code of the error; empty if there is none."""
+        error = self.error or {}
+        return str(error.get("stage", "")), str(error.get("code", ""))
 
 
 def outcome_of(reply: Reply) -> Outcome:
@@ -163,28 +167,19 @@ def _write(endings: Iterable[_Ending]) -> None:
     now = timezone.now()
     rows: list[Message] = []
     ledger: list[Usage] = []
+    refused: list[Failure] = []
     for ending in endings:
         if ending.write_message(now) and ending.row is not None:
             rows.append(ending.row)
             ledger += _ledger_rows(ending.row, ending.outcome)
+            refused += _refusals(ending.row, ending.outcome, now)
         else:
             ending.row = Message.objects.select_related("usage").get(pk=ending.message.pk)
     Checkpoint.objects.filter(message__in=rows).delete()
-    charging.charge(ledger)
-    Usage.objects.bulk_create(ledger)
-    _draw_down(ledger)
+    entries.write(ledger, refused)
     Conversation.objects.filter(pk__in={row.conversation_id for row in rows}).update(
         revision=F("revision") + 1, active_at=now
     )
-
-
-def _draw_down(ledger: Iterable[Usage]) -> None:
-    """Take what the managed models of the local environment used from the pack that pays."""
-    used = sum(
-        row.total_tokens or 0 for row in ledger if row.model and local.draws_on_packs(row.model)
-    )
-    if used:
-        TokenPack.objects.draw_down(used)
 
 
 def _ledger_rows(message: Message, outcome: Outcome) -> list[Usage]:
@@ -207,7 +202,26 @@ def _ledger_rows(message: Message, outcome: Outcome) -> list[Usage]:
     row.requested_model = message.requested_model
     row.answered_model = outcome.answered_model
     row.final_status = outcome.status
-    row.error_stage = str((outcome.error or {}).get("stage", ""))
-    row.error_code = str((outcome.error or {}).get("code", ""))
+    row.error_stage, row.error_code = outcome.failure
     row.request_id = message.request_id
     return [row]
+
+
+def _refusals(message: Message, outcome: Outcome, now: datetime) -> list[Failure]:
+    """What there is to count where an answer failed and the ledger has no row of it: nothing was
+    called."""
+    if outcome.status != Status.FAILED or outcome.usage is not None:
+        return []
+    group = message.model.group if message.model else None
+    stage, code = outcome.failure
+    return [
+        totals.failure(
+            now,
+            env_id=group.environment.env_id if group else "",
+            group_name=group.name if group else "",
+            model_name=message.requested_model,
+            kind=Usage.Kind.CHAT,
+            stage=stage,
+            code=code,
+        )
+    ]

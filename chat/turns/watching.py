@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.utils.translation import get_language
@@ -27,11 +28,15 @@ logger = logging.getLogger(__name__)
 
 class Page:
     """The readers of one page. `send` writes to its socket, `channel` is where frames of other
-    processes reach it; they are handed in through `deliver`."""
+    processes reach it; they are handed in through `deliver`. `at_rest` is called after each answer
+    of which the page has everything."""
 
-    def __init__(self, send: readers.Send, channel: str) -> None:
+    def __init__(
+        self, send: readers.Send, channel: str, at_rest: Callable[[], Awaitable[None]]
+    ) -> None:
         self._send = send
         self._channel = channel
+        self._at_rest = at_rest
         self._readers: dict[int, asyncio.Task[None]] = {}
         self._inboxes: dict[str, asyncio.Queue[dict[str, Any]]] = {}
 
@@ -69,9 +74,10 @@ class Page:
         reply = owner.find(pk)
         if reply is not None:
             await readers.follow(reply, self._send, Reply.NOTHING if holds_shell else None)
-            return
-        while not await self._read_afar(pk, holds_shell):
-            holds_shell = False
+        else:
+            while not await self._read_afar(pk, holds_shell):
+                holds_shell = False
+        await self._at_rest()
 
     # Answers of other processes
 

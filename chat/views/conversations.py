@@ -10,14 +10,17 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from admin_models import row_numbers, switcher
 from admin_models.models import AIModel
 from admin_models.switcher import Choice, Switcher
+from chat.cloudbase.errors import CloudBaseError
+from chat.forms import pace
 from chat.forms.messages import MessageForm
+from chat.limits import notices
 from chat.models import Conversation, Message, title_from
 from chat.rendering import fragments
 from chat.turns import engine
@@ -49,6 +52,9 @@ def home(request: AppRequest) -> HttpResponse:
     form = MessageForm(request.user.pk, request.POST)
     if not form.is_valid():
         return _page(request, None, form, status=422)
+    if (refusal := _refusal(request.user.pk)) is not None:
+        form.add_error("text", refusal)
+        return _page(request, None, form, status=429)
     asked = Message.objects.asked_before(request.user, form.cleaned_data["key"])
     if asked is not None:
         return redirect(asked.conversation)
@@ -62,6 +68,15 @@ def home(request: AppRequest) -> HttpResponse:
     if turn is not None:
         async_to_sync(engine.begin)(turn)
     return redirect(conversation)
+
+
+def _refusal(user_pk: int) -> str | None:
+    """Why somebody may not ask just now, in their language."""
+    try:
+        pace.check(user_pk)
+    except CloudBaseError as error:
+        return gettext(error.user_message) % error.params
+    return None
 
 
 @never_cache
@@ -79,13 +94,15 @@ def _page(
     offered = switcher.loaded(request.user.pk)
     chosen = current.model_id if current else offered.default
     form = form or MessageForm(request.user.pk, initial={"model": chosen})
+    choice = _chosen(current, offered, form)
     context = {
         "conversation": current,
         "listed": _listed(request),
         "turns": _turns(request, current) if current else [],
         "form": form,
         "switcher": offered,
-        "chosen": _chosen(current, offered, form),
+        "chosen": choice,
+        "notices": notices.shown(request.user.pk, choice.model if choice else None),
         "socket_url": _socket_url(current, offered) if current else "",
         "max_length": settings.MAX_MESSAGE_LENGTH,
     }

@@ -58,13 +58,17 @@ def _made(base_url: str, count: int) -> list[Chair]:
 
 def _chair(person: User, model: AIModel) -> Chair:
     conversation = Conversation.objects.create(owner=person, title="Bench", model=model)
+    return Chair(conversation.pk, cookie_of(person), model.pk)
+
+
+def cookie_of(person: User) -> str:
+    """The cookie of a new session of somebody who is signed in."""
     session = SessionStore()
     session[SESSION_KEY] = str(person.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = person.get_session_auth_hash()
     session.save()
-    cookie = f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
-    return Chair(conversation.pk, cookie, model.pk)
+    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
 def troubles() -> Iterator[str]:

@@ -121,6 +121,7 @@ class _Scene:
             "DATABASE_URL": f"sqlite:///{folder}/data/chatsite.sqlite3",
             "REDIS_URL": "",
             "CHATSITE_PRIVATE_HOSTS": "127.0.0.1",  # the service that we start ourselves
+            "CHATSITE_SEND_RATE": "1000000/s",  # nobody types as fast as this
         }
         self._upstream, self._base_url = self._start_upstream()
         self.relay = self._start_relay()

@@ -20,6 +20,8 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
+from chatsite.logs import JsonFormatter
+
 HEAD, TAIL = "Kn4r1e", "Qx9vTz"
 """How every canary begins and ends: a mask that leaves six characters of either shows too much."""
 _LAST = f"0123456789{TAIL}"
@@ -51,6 +53,8 @@ class Lookout:
     looked_at: set[str] = field(default_factory=set)
     more: tuple[str, ...] = ()
     """Other secrets that must be nowhere."""
+    tokens: dict[str, str] = field(default_factory=dict)
+    """What some addresses are to be shown, by their names."""
 
     def look(self, where: str, text: object) -> None:
         """Look at a text."""
@@ -72,9 +76,10 @@ class Lookout:
 
     def look_at_log(self, records: Iterable[logging.LogRecord]) -> None:
         """Lines of the log, tracebacks included."""
-        formatter = logging.Formatter("%(levelname)s %(name)s: %(message)s")
+        text = logging.Formatter("%(levelname)s %(name)s: %(message)s")
         for record in records:
-            self.look(f"log of {record.name}", formatter.format(record))
+            for formatter in (text, JsonFormatter()):
+                self.look(f"log of {record.name}", formatter.format(record))
 
     def look_at_database(self) -> None:
         """Every value of every table, and what is packed inside of sessions."""

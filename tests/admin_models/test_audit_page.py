@@ -144,15 +144,16 @@ def test_an_action_that_nobody_named_is_shown_as_it_is(browser):
 
 def test_every_action_that_is_recorded_has_a_title():
     kinds = {action.partition(".")[0] for action in showing.ACTIONS}
-    assert kinds <= {*showing.KINDS, "models", "price"}
+    assert kinds <= {*showing.KINDS, "models", "price", "alert", "ledger"}
 
 
 def test_every_action_in_our_code_has_a_title():
     kinds = {action.partition(".")[0] for action in showing.ACTIONS}
     action = re.compile(rf'"((?:{"|".join(kinds)})\.[a-z_]+)"')
-    folder = Path(showing.__file__).parents[1]
-    used = {found for file in folder.rglob("*.py") for found in action.findall(file.read_text())}
-    assert "price.confirmed" in used
+    project = Path(showing.__file__).parents[2]
+    files = [file for app in ("admin_models", "chat") for file in (project / app).rglob("*.py")]
+    used = {found for file in files for found in action.findall(file.read_text())}
+    assert {"price.confirmed", "ledger.corrected"} <= used
     assert used <= {*showing.ACTIONS}
 
 

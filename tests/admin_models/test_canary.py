@@ -29,8 +29,10 @@ from admin_models import forms as our_forms
 from admin_models.models import AIModel, Environment, ListVersion, ModelGroup, Team, TokenPack
 from admin_models.preflight import asking
 from admin_models.routing import urlpatterns as environment_sockets
+from chat import forms as chat_forms
 from chat.cloudbase.control_plane import AIModelEntry
-from chat.models import Conversation
+from chat.models import AlertRecipient, AlertRule, Conversation, Limit, Reconciliation, Usage
+from chat.operations.reconciliation import comparing
 from chat.routing import urlpatterns as chat_sockets
 from tests.admin_models.browsers import Browser, signed_in
 from tests.admin_models.canaries import HEAD, Lookout, SecretForm, canary, every_place
@@ -44,9 +46,19 @@ NOWHERE_NOW = {
     "setup",  # there is an administrator
     "admin:view_on_site",  # our tables have no pages of their own
     "account_confirm_email",  # asks for the key of a mail
+    "api_nothing",  # says so
 }
 """Names of addresses that have nothing to show while everything else is looked at."""
 METRICS_TOKEN = "metrics-canary-5fd1"
+LIMIT = {
+    "measure": "tokens",
+    "amount": "1000000000",
+    "period": "day",
+    "zone": "UTC",
+    "is_each": "yes",
+    "is_hard": "yes",
+}
+"""What nobody reaches."""
 
 
 @pytest.fixture
@@ -56,7 +68,7 @@ def lookout(settings, caplog):
         caplog.set_level(logging.DEBUG, logger=name or None)
     settings.METRICS_TOKEN = METRICS_TOKEN
     own = (settings.SECRET_KEY, METRICS_TOKEN, *settings.SEALING_KEY_FILE.keys())
-    return Lookout(more=own)
+    return Lookout(more=own, tokens={"metrics": METRICS_TOKEN})
 
 
 @pytest.fixture
@@ -83,6 +95,7 @@ async def test_a_key_that_goes_in_comes_out_nowhere(
     await in_thread(every_sealed_column_holds_one)
 
     await talk(alice, lookout)
+    await comparing.compare_all()
     for who in (browser, Browser()):
         await exercise_forms(who, await pages_of(who, lookout), telltale, lookout)
     await import_with_keys(browser, lookout)
@@ -138,6 +151,14 @@ async def put_in_everywhere(browser, cloud, telltale, service, lookout) -> None:
     pair = {"secret_id": canary("secret_id"), "secret_key": canary("secret_key")}
     paired = group | pair | {"name": "custom-pair", "base_url": service.base_url}
     await saved(browser, reverse("group_new", args=[environment.pk]), paired, lookout)
+    hook = {"name": "Hook", "url": f"{telltale.url}/hook", "signing_secret": canary("hook")}
+    await saved(browser, reverse("alert_recipient_new"), hook, lookout)
+    await saved(browser, reverse("limit_new"), LIMIT, lookout)
+    await saved(browser, reverse("alerts_sensible"), {}, lookout)
+    recipient = await AlertRecipient.objects.aget()
+    tried = await browser.post(reverse("alert_recipient_test", args=[recipient.pk]))
+    assert "401" in await lookout.look_at_response("a webhook that is tried", tried)
+    await make_token(browser, lookout)
     await Team.objects.acreate(name="Writers")
     longer = [AIModelEntry("fake-model"), AIModelEntry("other-model")]
     await group_changes.update(None, ours.pk, "custom-page", seen=longer[:1], wanted=longer)
@@ -153,6 +174,19 @@ async def saved(browser, address: str, typed: dict[str, str], lookout: Lookout) 
     response = await browser.post(address, typed)
     assert response.status_code == 302, response.content.decode()
     await lookout.look_at_response(f"POST {address}", response)
+
+
+async def make_token(browser: Browser, lookout: Lookout) -> None:
+    """The page that makes a token shows it, in one place; from then on nothing does."""
+    typed = {"name": "Report", "scopes": ["usage:read"]}
+    answer = await browser.post(reverse("api_tokens"), typed)
+    text = answer.content.decode()
+    token = str(BeautifulSoup(text, "html.parser").select("#new-token input")[0]["value"])
+    secret = token[-43:]
+    assert text.count(secret) == 1
+    assert secret not in str(answer.headers)
+    lookout.more += (secret,)
+    lookout.tokens |= {"api_usage_rows": token, "api_usage_sums": token}
 
 
 def connect_by_command(url: str, lookout: Lookout) -> None:
@@ -196,7 +230,12 @@ async def exercise_forms(
 def fields_for_secrets() -> set[str]:
     """The names of all fields of our forms that hide what is typed."""
     names = set()
-    for module in pkgutil.iter_modules(our_forms.__path__, f"{our_forms.__name__}."):
+    modules = (
+        module
+        for forms in (our_forms, chat_forms)
+        for module in pkgutil.iter_modules(forms.__path__, f"{forms.__name__}.")
+    )
+    for module in modules:
         for member in vars(importlib.import_module(module.name)).values():
             if isinstance(member, type) and issubclass(member, django_forms.BaseForm):
                 fields = getattr(member, "base_fields", {})
@@ -205,7 +244,7 @@ def fields_for_secrets() -> set[str]:
                     for name, each in fields.items()
                     if isinstance(each.widget, django_forms.PasswordInput)
                 }
-    assert {"api_key", "secret_id", "secret_key"} <= names
+    assert {"api_key", "secret_id", "secret_key", "signing_secret"} <= names
     return names
 
 
@@ -320,7 +359,8 @@ async def pages_of(browser: Browser, lookout: Lookout) -> list[Page]:
     """Look at every address of the site."""
     pages = []
     for name, address in await in_thread(every_address):
-        headers = {"authorization": f"Bearer {METRICS_TOKEN}"} if name == "metrics" else {}
+        token = lookout.tokens.get(name)
+        headers = {"authorization": f"Bearer {token}"} if token else {}
         answer = await browser.get(address, headers=headers)
         text = await lookout.look_at_response(f"GET {address}", answer)
         is_html = answer.status_code == 200 and "text/html" in answer.headers["content-type"]
@@ -337,9 +377,10 @@ def assert_each_place_answered(pages: list[Page]) -> None:
 
 def every_address() -> list[tuple[str, str]]:
     """Each with its name; what varies in it is what there is."""
+    tables = (Environment, Conversation, Team, User, AlertRule, AlertRecipient, Usage, Limit)
     numbers = {
         number
-        for table in (Environment, Conversation, Team, User)
+        for table in tables
         for number in table.objects.order_by("pk").values_list("pk", flat=True)[:3]
     }
     candidates: dict[str, Sequence[object]] = {
@@ -347,6 +388,9 @@ def every_address() -> list[tuple[str, str]]:
         "object_id": sorted(numbers),
         "name": sorted(set(ModelGroup.objects.values_list("name", flat=True))),
         "group": ["cloudbase", "custom-page"],
+        "env_id": ["env-demo"],
+        "measure": ["errors"],
+        "day": sorted(map(str, Reconciliation.objects.values_list("day", flat=True)))[-1:],
         "model": [AIModel.objects.first().pk, "deepseek-v4-flash", "fake-model"],
         "version": list(ListVersion.objects.values_list("pk", flat=True)),
         "pack": list(TokenPack.objects.values_list("pk", flat=True)),

@@ -151,6 +151,12 @@ async def test_a_custom_group_is_removed_and_another_is_not(plane):
             lambda plane: plane.describe_credits_usage(start_date="", end_date=""),
             errors.ActionUnknown,
         ),
+        (
+            lambda plane: plane.describe_credits_usage_detail(
+                modules=["AI"], start_date="", end_date=""
+            ),
+            errors.ActionUnknown,
+        ),
     ],
 )
 async def test_what_cannot_be_is_refused_and_changes_nothing(plane, call, error):

@@ -74,10 +74,23 @@ def test_the_pack_that_expires_first_is_used_first(nothing):
     assert used() == {never.pk: 0, later.pk: 5, sooner.pk: 120, over.pk: 0}
 
 
-def test_where_none_pays_nothing_is_taken(nothing):
-    pack = issue(used_tokens=100)
+def test_where_none_pays_any_more_the_last_that_did_is_counted_on(nothing):
+    sooner = issue(used_tokens=100, expires_at=timezone.now() + timedelta(days=1))
+    last = issue(used_tokens=100, expires_at=timezone.now() + timedelta(days=9))
+    unused = issue(is_disabled=True)
     TokenPack.objects.draw_down(7)
-    assert used() == {pack.pk: 100}
+    assert used() == {sooner.pk: 100, last.pk: 107, unused.pk: 0}
+
+
+def test_a_pack_that_was_withdrawn_in_mid_answer_is_counted_on(nothing):
+    pack = issue(used_tokens=1, is_disabled=True)
+    TokenPack.objects.draw_down(7)
+    assert used() == {pack.pk: 8}
+
+
+def test_without_any_pack_there_is_nothing_to_take_from(nothing):
+    TokenPack.objects.draw_down(7)
+    assert used() == {}
 
 
 def test_a_draw_is_one_query(nothing, django_assert_num_queries):

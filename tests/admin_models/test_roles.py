@@ -219,17 +219,18 @@ async def test_the_menu_of_an_account_leads_only_where_one_may_go(root):
     shown = {}
     for role in Role:
         shown[role] = await menu_of(await browser_of(role, root), "/", "#account-menu nav")
-    own = {"E-mail addresses", "Change password"}
+    own = {"E-mail addresses", "Change password", "Your data"}
     assert shown[Role.USER] == own
-    assert shown[Role.OPERATIONS] == own | {"Environments"}
-    assert shown[Role.ADMIN] == own | {"Environments", "People", "Administration"}
+    assert shown[Role.OPERATIONS] == own | {"Environments", "Operations"}
+    assert shown[Role.ADMIN] == own | {"Environments", "Operations", "People", "Administration"}
 
 
 async def test_whoever_looks_after_the_site_is_shown_no_way_to_change_it(root, addresses):
     browser = await browser_of(Role.OPERATIONS, root)
     board = page(await browser.get(reverse("environments")))
     led_to = {str(link["href"]) for link in board.select("a[href]")}
-    assert led_to <= {"#main", "/", reverse("environments"), reverse("audit_log")}
+    pages = {reverse(name) for name in ("environments", "usage", "audit_log")}
+    assert led_to <= {"#main", "/", *pages}
     assert "lab-7b" in words(the(board, ".board"))
 
 

@@ -35,7 +35,9 @@ def test_the_answer_of_a_dead_worker_keeps_its_text_and_gets_its_ledger_row(conv
     assert [row.pk for row in reaper.reap(me.pk, [])] == [answer.pk]
     answer.refresh_from_db()
     assert (answer.status, answer.text) == ("interrupted", "Hello")
-    assert Usage.objects.get().confidence == "estimated"
+    used = Usage.objects.get()
+    assert (used.confidence, used.prompt_tokens, used.completion_tokens) == ("estimated", 9, 2)
+    assert used.total_tokens == 11
     assert not Checkpoint.objects.exists()
     assert list(Worker.objects.all()) == [me]
 

@@ -1,7 +1,8 @@
 """A server process of ours around a small application, for test_server.py.
 
 `/` answers "hello". `/slow` answers after two seconds. A websocket is sent one frame of 20 kB after
-the other; `/sent` tells how many frames were taken from the application so far.
+the other, and so is who asks for `/stream`; `/sent` tells how many frames were taken from the
+application so far. `/broken` breaks in the middle of its answer.
 """
 
 from __future__ import annotations
@@ -22,11 +23,32 @@ async def application(scope, receive, send):
 
 
 async def page(scope, receive, send):
+    if scope["path"] in PATHS:
+        await PATHS[scope["path"]](send)
+        return
     if scope["path"] == "/slow":
         await asyncio.sleep(2)
     body = str(sent) if scope["path"] == "/sent" else "hello"
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body.encode()})
+
+
+async def stream(send):
+    global sent
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    while True:
+        await send({"type": "http.response.body", "body": FRAME.encode(), "more_body": True})
+        sent += 1
+        await asyncio.sleep(0)
+
+
+async def broken(send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"half", "more_body": True})
+    raise RuntimeError("broken in the middle")
+
+
+PATHS = {"/stream": stream, "/broken": broken}
 
 
 async def firehose(scope, receive, send):

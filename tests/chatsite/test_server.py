@@ -49,6 +49,19 @@ def opened_websocket(port: int) -> Iterator[socket.socket]:
         yield connection
 
 
+@contextmanager
+def opened_stream(port: int) -> Iterator[socket.socket]:
+    """Hold open a connection with an answer that does not end, of which nothing more was read."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+        connection.sendall(f"GET /stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        assert b"200" in connection.recv(12)
+        yield connection
+
+
+ENDLESS = pytest.mark.parametrize("opened", [opened_websocket, opened_stream])
+
+
 @pytest.fixture
 def small_server(tmp_path):
     process = SmallServer(COMMAND, tmp_path / "server.log")
@@ -78,9 +91,10 @@ def resident_kilobytes(pid: int) -> int:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-def test_a_reader_who_does_not_read_makes_the_application_wait(small_server):
+@ENDLESS
+def test_a_reader_who_does_not_read_makes_the_application_wait(small_server, opened):
     memory = resident_kilobytes(small_server.pid)
-    with opened_websocket(small_server.port) as connection:
+    with opened(small_server.port) as connection:
         taken = settled_frames(small_server)
         # What the kernel buffers for a loopback connection is megabytes; what we hold is not.
         assert taken * 20 < 8 * 1024
@@ -91,8 +105,9 @@ def test_a_reader_who_does_not_read_makes_the_application_wait(small_server):
         assert settled_frames(small_server) > taken
 
 
-def test_a_reader_who_goes_while_we_wait_for_him_releases_the_application(small_server):
-    with opened_websocket(small_server.port):
+@ENDLESS
+def test_a_reader_who_goes_while_we_wait_for_him_releases_the_application(small_server, opened):
+    with opened(small_server.port):
         taken = settled_frames(small_server)
     # Frames for nobody are dropped, so the application runs on until it hears of the end.
     processes.wait_until(lambda: frames_taken(small_server) > taken)
@@ -125,6 +140,13 @@ def test_a_request_that_is_being_answered_is_answered_to_the_end(small_server):
         time.sleep(0.2)
         assert small_server.stop() == 0
         assert connection.recv(65536).endswith(b"hello\r\n0\r\n\r\n")
+
+
+def test_an_answer_that_breaks_in_the_middle_is_cut_off_and_the_server_goes_on(small_server):
+    for _ in range(3):
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(small_server.url + "/broken", timeout=10)
+    assert httpx.get(small_server.url).text == "hello"
 
 
 def test_a_second_signal_does_not_wait_for_answers_in_flight(tmp_path):

@@ -19,6 +19,7 @@ from chat.cloudbase import (
 )
 from chat.cloudbase.app import CloudBaseAi
 from chat.cloudbase.control_plane import ControlPlane
+from chat.cloudbase.credentials import Bearer
 from chat.cloudbase.tencent import TencentControlPlane
 from chat.cloudbase.transport import Call
 from tests.cloudbase.bot_calls import EVERY_CALL as BOT_CALLS
@@ -70,6 +71,13 @@ async def read_http(app: CloudBase) -> None:
         while await reads.next():
             pass
     raise errors.StreamLeft  # an end is no failure yet at this depth
+
+
+async def posted(app: CloudBase) -> None:
+    """Post to somebody; any answer is a good one."""
+    url = app.chat_endpoint("cloudbase").url
+    await app.http.post_json(url, b"{}", Bearer(API_KEY), within=0.8)
+    raise errors.StreamLeft  # as above
 
 
 def told(member: str, /, **parameters: Any) -> Callable[[CloudBase], Awaitable[object]]:
@@ -160,6 +168,7 @@ CHAT_CALLS: dict[str, Callable[[Any], Awaitable[object]]] = {
     "StreamTextResult.aclose": left,
     "HttpPool.call": lambda app: app.http.call(app.chat_endpoint("cloudbase"), Call(body=b"{}")),
     "HttpPool.stream": read_http,
+    "HttpPool.post_json": posted,
 }
 """What an environment and an OpenAI-compatible endpoint have in common."""
 
@@ -209,6 +218,12 @@ CONTROL_CALLS: dict[str, Callable[[CloudBase], Awaitable[object]]] = {
     "ControlPlane.delete_api_key": managed("delete_api_key", "key-1"),
     "ControlPlane.describe_credits_usage": managed(
         "describe_credits_usage", start_date="2026-01-01", end_date="2026-01-02"
+    ),
+    "ControlPlane.describe_credits_usage_detail": managed(
+        "describe_credits_usage_detail",
+        modules=["AI"],
+        start_date="2026-01-01",
+        end_date="2026-01-01",
     ),
 }
 

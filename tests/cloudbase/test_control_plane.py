@@ -15,7 +15,7 @@ from chat.cloudbase import CloudBase, HttpPool, control_plane, errors, tencent_v
 from chat.cloudbase.control_plane import AIModelEntry, ControlPlane, GroupSecret
 from chat.cloudbase.members import Members
 from tests.cloudbase.telling import everything_in
-from tests.fakes.environment_state import SECRET_ID, SECRET_KEY
+from tests.fakes.environment_state import SECRET_ID, SECRET_KEY, Metered
 from tests.fakes.signatures import SecretKey
 
 GROUP_KEY = "canary-7b1e0c55d2"
@@ -151,6 +151,33 @@ async def test_resource_points_are_told_or_refused(plane, environment):
     environment.state.credits = {"DeductValue": 1.5, "ReportValue": 0}
     usage = (await plane.describe_credits_usage(**days)).value
     assert (usage.deduct_value, usage.report_value, usage.history_deducted) == (1.5, 0, None)
+
+
+async def test_what_each_module_used_is_told(plane, environment):
+    days = {"start_date": "2026-11-20", "end_date": "2026-11-20"}
+    with pytest.raises(errors.ActionUnknown):
+        await plane.describe_credits_usage_detail(modules=["Token"], **days)
+    environment.state.credits = {}
+    environment.state.metered = {
+        "2026-11-20": [Metered(1200), Metered(3, module="SCF")],
+        "2026-11-21": [Metered(7)],
+    }
+    told = await plane.describe_credits_usage_detail(modules=["AI", "Token"], **days)
+    [used] = told.value
+    [metric] = used.metrics
+    assert (used.module, used.credits_value, metric.unit, metric.value) == (
+        "Token",
+        1.5,
+        "token",
+        1200,
+    )
+    assert metric.parts == ()
+    assert told.request_id
+    told = await plane.describe_credits_usage_detail(
+        modules=["Token"], need_usage_details=True, **days
+    )
+    [part] = told.value[0].metrics[0].parts
+    assert (part.calc_time, part.raw_value) == ("2026-11-20 09:00:00", 1200)
 
 
 async def test_environments_are_told(plane, environment):
@@ -310,6 +337,7 @@ READERS = [
     tencent_values.api_key,
     tencent_values.api_keys,
     tencent_values.credits_usage,
+    tencent_values.modules_used,
 ]
 
 

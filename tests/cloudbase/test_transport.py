@@ -287,6 +287,24 @@ async def test_what_must_not_be_done_twice_is_done_once_when_nobody_knows():
     assert answers == []
 
 
+async def test_every_request_gets_more_headers_and_keeps_its_own():
+    requests: list[httpx.Request] = []
+    more = iter([{"traceparent": "one", "x-own": "another's"}, {"traceparent": "two"}])
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(200, json={})
+
+    pool = HttpPool(transport=httpx.MockTransport(answer), more_headers=lambda: next(more))
+    async with pool:
+        for _ in range(2):
+            call = Call(headers={"x-own": "own"})
+            await pool.call(Endpoint("http://model/v1", Bearer("key-1")), call)
+    assert [request.headers["traceparent"] for request in requests] == ["one", "two"]
+    assert {request.headers["x-own"] for request in requests} == {"own"}
+    assert {request.headers["authorization"] for request in requests} == {"Bearer key-1"}
+
+
 async def test_nothing_is_tried_again_after_the_first_byte(server, asked):
     server.tell(ending="reset", finish_reason=None, usage="none")
     events, failure = await asked()

@@ -229,6 +229,22 @@ def _describe_credits(state: EnvironmentState, _: Quirks, __: Params) -> Answer:
     return dict(state.credits)
 
 
+def _describe_credits_detail(state: EnvironmentState, _: Quirks, params: Params) -> Answer:
+    """By module; the hours only of a single day, as the vendor's example says."""
+    if state.credits is None:
+        raise ActionRefused("UnsupportedOperation", "the environment has no resource points")
+    first, last = params["StartDate"], params["EndDate"]
+    is_detailed = params.get("NeedUsageDetails", False) and first == last
+    return {
+        "Usages": [
+            metered.as_told(state.env_id, day, is_detailed=is_detailed)
+            for day, of_day in state.metered.items()
+            for metered in of_day
+            if first <= day <= last and metered.module in params["Modules"]
+        ]
+    }
+
+
 # ── API keys ────────────────────────────────────────────────────────────────
 
 
@@ -312,6 +328,11 @@ ACTIONS: Final[Mapping[str, Action]] = {
         _of_environment(_describe_credits),
         {**_ENV, "StartDate": str, "EndDate": str},
         ("EnvId", "StartDate", "EndDate"),
+    ),
+    "DescribeCreditsUsageDetail": Action(
+        _of_environment(_describe_credits_detail),
+        {**_ENV, "Modules": list, "StartDate": str, "EndDate": str, "NeedUsageDetails": bool},
+        ("EnvId", "Modules", "StartDate", "EndDate"),
     ),
     "CreateApiKey": Action(
         _of_environment(_create_key),

@@ -143,6 +143,41 @@ class Pack:
 
 
 @dataclass
+class Metered:
+    """What one thing used on a day; `value` is in `unit`, spread evenly over `hours`.
+
+    Which metrics a model service has, and their units, the vendor does not publish: its one example
+    is the traffic of a container. These names are made up after it.
+    """
+
+    value: float
+    unit: str = "token"
+    module: str = "Token"
+    name: str = "TotalTokens"
+    credits: float = 1.5
+    hours: list[str] = field(default_factory=lambda: ["09:00:00"])
+
+    def as_told(self, env_id: str, day: str, *, is_detailed: bool) -> dict[str, Any]:
+        """EnvPkgCreditsUsage, with one metric."""
+        parts = len(self.hours) or 1
+        points = {"CreditsValue": self.credits, "DeductValue": self.credits}
+        listed = [
+            {"CalcTime": f"{day} {hour}", "RawValue": self.value / parts, "CreditsValue": 0.1}
+            for hour in self.hours
+        ]
+        metric = {
+            "MetricName": self.name,
+            "ResourceType": "Model",
+            "BillingCycleType": "daily",
+            "Unit": self.unit,
+            "Value": self.value,
+            "ValueDetailList": listed if is_detailed else [],
+            **points,
+        }
+        return {"EnvId": env_id, "Module": self.module, "MetricUsageDetail": [metric], **points}
+
+
+@dataclass
 class ApiKey:
     """A key of the data plane; `expires` is in Unix seconds, 0 is never."""
 
@@ -210,6 +245,9 @@ class EnvironmentState:
     packs: list[Pack] = field(default_factory=lambda: [Pack()])
     credits: dict[str, float] | None = None
     """Answer of DescribeCreditsUsage; None is an environment without a resource-point plan."""
+    metered: dict[str, list[Metered]] = field(default_factory=dict)
+    """What DescribeCreditsUsageDetail tells, by day (`2026-11-20`); it has no entry for a day that
+    was not counted (yet)."""
     api_keys: list[ApiKey] = field(default_factory=lambda: [ApiKey("key-1", API_KEY)])
     access_tokens: set[str] = field(default_factory=set)
     passwords: dict[str, str] = field(default_factory=lambda: {"user-1": "password-1"})

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
 from chatsite.management.commands import vendor_htmx
+from tests.pages.html import page
 
 STATIC: Path = settings.BASE_DIR / "chat" / "static"
 
@@ -20,9 +23,16 @@ def weight(pattern: str) -> int:
     return sum(path.stat().st_size for path in STATIC.rglob(pattern))
 
 
-def test_scripts_and_styles_stay_light():
+def test_scripts_stay_light():
     assert weight("*.js") <= 60_000
-    assert weight("*.css") <= 40_000
+
+
+@pytest.mark.parametrize("name", ["home", "environments", "usage", "people", "account_email"])
+def test_the_styles_of_a_page_stay_light(roots_browser, name):
+    sheets = page(roots_browser.get(reverse(name))).select("link[rel=stylesheet]")
+    files = [str(finders.find(str(sheet["href"]).removeprefix("/static/"))) for sheet in sheets]
+    assert files
+    assert sum(Path(found).stat().st_size for found in files) <= 40_000
 
 
 def test_nothing_of_ours_names_another_host():

@@ -15,6 +15,7 @@ SAME_AS_BASE = ("--constraints", "requirements/base.txt")
 OPTIONS = {
     "base": (),
     "scale": (*SAME_AS_BASE, "--extra", "scale"),
+    "tracing": (*SAME_AS_BASE, "--extra", "tracing"),
     "model": (*SAME_AS_BASE, "--extra", "model"),
     "dev": (*SAME_AS_BASE, "--all-extras"),
 }
@@ -24,9 +25,9 @@ class Command(BaseCommand):
     """Resolves the ranges of pyproject.toml for all supported Pythons and systems at once."""
 
     help = (
-        "Writes requirements/{base,scale,model,dev}.txt from the ranges in pyproject.toml, for "
-        "every supported Python and system, with the hash of every file. Versions that are locked "
-        "stay while they fit; --upgrade moves all of them to the newest that fit. The weights "
+        "Writes requirements/{base,scale,tracing,model,dev}.txt from the ranges in pyproject.toml, "
+        "for every supported Python and system, with the hash of every file. What is locked "
+        "stays while it fits; --upgrade moves all of them to the newest that fit. The weights "
         "(requirements/model-weights.txt) are pinned by hand. It needs the package index, and "
         "`git diff requirements` shows what it changed; the next `up` and `test` install that."
     )

@@ -25,7 +25,10 @@ DEMO_PARAMETERS = {"temperature": 0.2, "top_p": 0.9, "max_tokens": 256}
 class Command(BaseCommand):
     """Prepares the data folder, database, static files and local model, then serves."""
 
-    help = "Sets everything up (nothing is lost when it is there already), and serves."
+    help = (
+        "Sets everything up (nothing is lost when it is there already), and serves. Probes may ask "
+        "/healthz (is it alive?) and /readyz (can it serve?); docs/operations.md has more."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options. manage.py reads --data and --no-model early, to set up with."""
@@ -43,6 +46,7 @@ class Command(BaseCommand):
         try:
             with preparation.held_data_folder(), preparation.bound_socket(host, port) as listener:
                 preparation.migrate(self.say)
+                preparation.count_ledger(self.say)
                 preparation.collect_static_files(self.say)
                 self._serve(listener, host, has_model=not no_model, is_chatty=verbosity > 1)
         except KeyboardInterrupt:

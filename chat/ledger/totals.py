@@ -1,0 +1,186 @@
+"""The totals: kept with every row that the ledger gets, and made anew from it where need be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.models import DateField, Max, Model, QuerySet, Sum
+
+from chat.ledger import beginning, counting, full_count, spans
+from chat.ledger.counting import COUNTED, KEYS, Key
+from chat.models import DayTotal, Failure, Usage
+from chat.models.amounts import AmountField
+
+# Kept
+
+
+def add(rows: Collection[Usage], failures: Collection[Failure] = ()) -> None:
+    """Add `rows`, and `failures` without rows, to the totals; in the transaction that writes them.
+
+    One statement for each table that gets something; it locks its rows in the order of their keys,
+    so that two writers never wait for each other.
+    """
+    for table, added in counting.additions(rows, failures).of.items():
+        _upsert(table, added)
+
+
+def failure(at: datetime, **members: Any) -> Failure:
+    """An answer that failed at a moment without a row in the ledger, for `add`. Not saved."""
+    return Failure(at=spans.hour_of(at), was_called=False, answers=1, **members)
+
+
+def forget_person(user_pk: int) -> None:
+    """Add the totals of a person to those of nobody who is known; in the transaction that takes
+    the person off the rows."""
+    keys, theirs = KEYS[DayTotal], DayTotal.objects.filter(user_pk=user_pk)
+    found = list(theirs.values_list(*keys, *COUNTED[DayTotal]))
+    theirs.delete()
+    place = keys.index("user_pk")
+    _upsert(
+        DayTotal,
+        {
+            (*row[:place], 0, *row[place + 1 : len(keys)]): dict(
+                zip(COUNTED[DayTotal], row[len(keys) :], strict=True)
+            )
+            for row in found
+        },
+    )
+
+
+def _upsert(table: type[Model], additions: Mapping[Key, Mapping[str, Any]]) -> None:
+    if not additions:
+        return
+    converted = _converted(table)
+    rows = []
+    for key, counts in sorted(additions.items(), key=lambda item: item[0]):
+        row = [*key, *(counts.get(name, 0) for name in COUNTED[table])]
+        for position, convert in converted.items():
+            row[position] = convert(row[position], connection)
+        rows.append(row)
+    with connection.cursor() as cursor:
+        cursor.executemany(_statement(table), rows)
+
+
+@cache
+def _converted(table: type[Model]) -> Mapping[int, Callable[..., Any]]:
+    """How the values of some columns are written; names and numbers are as they are."""
+    fields = [table._meta.get_field(name) for name in (*KEYS[table], *COUNTED[table])]
+    return {
+        position: field.get_db_prep_save
+        for position, field in enumerate(fields)
+        if isinstance(field, AmountField | DateField)
+    }
+
+
+@cache
+def _statement(table: type[Model]) -> str:
+    """SQLite and PostgreSQL understand it alike; the names are our own columns."""
+    name, keys, counted = table._meta.db_table, KEYS[table], COUNTED[table]
+    columns = ", ".join((*keys, *counted))
+    places = ", ".join("%s" for _ in (*keys, *counted))
+    sums = ", ".join(f"{each} = {name}.{each} + excluded.{each}" for each in counted)
+    return (
+        f"INSERT INTO {name} ({columns}) VALUES ({places}) "  # noqa: S608  # see above
+        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sums}"
+    )
+
+
+# Made anew
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A total that is not what the rows of the ledger come to; counts without those of nothing."""
+
+    table: str
+    key: Mapping[str, Any]
+    kept: Mapping[str, Any]
+    counted: Mapping[str, Any]
+
+
+def rebuild() -> None:
+    """Make every total anew from the ledger. Nobody writes to the ledger meanwhile.
+
+    How many answers failed without a row there is known from nowhere else: that is left alone.
+    """
+    with _alone():
+        for table in KEYS:
+            _remade(table).delete()
+            _upsert(table, dict(full_count.of(table)))
+
+
+def differences() -> list[Difference]:
+    """Which totals are not what a full count of the ledger comes to. Nobody writes meanwhile."""
+    with _alone():
+        return [difference for table in KEYS for difference in _differences(table)]
+
+
+def rebuild_if_needed() -> bool:
+    """Make the totals anew if there are none, or if their days are those of another time zone,
+    which shows in the newest; returns whether they were made. Who finds them right stops nobody."""
+    if _are_newest_days_right():
+        return False
+    with _alone():
+        is_needed = not _are_newest_days_right()
+        if is_needed:
+            rebuild()
+    return is_needed
+
+
+NEWEST: Final = 3
+"""So many days are looked at."""
+
+
+def _are_newest_days_right() -> bool:
+    newest = Usage.objects.aggregate(at=Max("created_at"))["at"]
+    if newest is None:
+        return not _remade(DayTotal).exists()
+    day, first = spans.day_of(newest), beginning.first_day()
+    days = [day - number * spans.DAY for number in range(NEWEST)]
+    kept = DayTotal.objects.filter(day__gte=days[-1]).values_list("day")
+    requests = dict(kept.annotate(Sum("requests")).order_by())
+    return all(
+        requests.get(each, 0) == full_count.requests_of(each) for each in days if each >= first
+    )
+
+
+@contextmanager
+def _alone() -> Generator[None, None, None]:
+    """A transaction during which nobody else adds to the ledger. On SQLite every one of ours is."""
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f"LOCK TABLE {Usage._meta.db_table} IN EXCLUSIVE MODE")
+        yield
+
+
+def _remade(table: type[Model]) -> QuerySet[Any]:
+    """Those totals that can be made anew: those of which no row was deleted for its age."""
+    rows = table._default_manager.filter(**beginning.since(table))
+    return rows.filter(was_called=True) if table is Failure else rows
+
+
+def _differences(table: type[Model]) -> Iterator[Difference]:
+    kept = {key: _something(counts) for key, counts in _kept(table)}
+    counted = {key: _something(counts) for key, counts in full_count.of(table)}
+    for key in kept | counted:
+        if kept.get(key, {}) != counted.get(key, {}):
+            named = dict(zip(KEYS[table], key, strict=True))
+            of_it = (kept.get(key, {}), counted.get(key, {}))
+            yield Difference(table._meta.db_table, named, *of_it)
+
+
+def _kept(table: type[Model]) -> Iterator[tuple[Key, dict[str, Any]]]:
+    keys, counted = KEYS[table], COUNTED[table]
+    for row in _remade(table).values_list(*keys, *counted).iterator():
+        yield row[: len(keys)], dict(zip(counted, row[len(keys) :], strict=True))
+
+
+def _something(counts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: count for name, count in counts.items() if count}

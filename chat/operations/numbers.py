@@ -1,0 +1,90 @@
+"""Figures of operations as people read them: short on a page, exact in its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from django.utils.translation import ngettext
+
+from admin_models.showing.figures import grouped
+
+NONE: Final = "–"
+"""Nothing is known, or there is nothing to know."""
+MINUS: Final = "−"
+_SCALES: Final = ((1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
+_MONEY_DIGITS: Final = 4
+_MINUTE: Final = 60
+
+
+def short(number: float) -> str:
+    """At most four digits and a letter for thousands, millions, …: 1.25M, 20k, 7, 0.5."""
+    size = abs(number)
+    for scale, letter in _SCALES:
+        if size >= scale:
+            return _signed(number, f"{size / scale:.4g}{letter}")
+    return _signed(number, f"{size:.4g}")
+
+
+def money(amount: Decimal | float) -> str:
+    """With two places, or as many as show four digits of what is less than one."""
+    exact = Decimal(str(amount))
+    size = abs(exact)
+    places = 2
+    if size and size < 1:
+        places = max(2, _MONEY_DIGITS - 1 - size.adjusted())
+    rounded = round(size, min(places, 10))
+    return _signed(float(exact), grouped(rounded) if places > 2 else f"{rounded:,.2f}")
+
+
+def seconds(number: float) -> str:
+    """A time that somebody waited."""
+    if number < 1:
+        return f"{number * 1000:.0f} ms"
+    return f"{number:.3g} s" if number < _MINUTE else f"{number / _MINUTE:.3g} min"
+
+
+def rate(number: float) -> str:
+    """Tokens a second."""
+    return f"{number:.3g}/s" if number < 1000 else f"{number:,.0f}/s"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share; nothing of nothing is not known."""
+    return f"{part / whole * 100:.3g} %" if whole else NONE
+
+
+def requests(number: int) -> str:
+    """So many."""
+    counted = ngettext("%(n)s request", "%(n)s requests", number)
+    return counted % {"n": f"{number:,}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a figure differs from the one before, in its own words and in percent."""
+
+    absolute: str
+    relative: str
+    direction: str
+    """`up`, `down` or `same`."""
+
+
+def change(
+    now: float | None, before: float | None, written: Callable[[float], str] = short
+) -> Change | None:
+    """What became of `before`; None where there is nothing to compare."""
+    if now is None or before is None:
+        return None
+    difference = now - before
+    if not difference:
+        return Change("±0", "", "same")
+    sign = "+" if difference > 0 else MINUS
+    relative = f"{sign}{abs(difference / before) * 100:.3g} %" if before > 0 else ""
+    return Change(f"{sign}{written(abs(difference))}", relative, "up" if difference > 0 else "down")
+
+
+def _signed(number: float, written: str) -> str:
+    return f"{MINUS}{written}" if number < 0 else written

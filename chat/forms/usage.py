@@ -228,6 +228,8 @@ class RowsForm(UsageForm):
             Only.CORRECTIONS: {"pk__in": Usage.objects.filter(corrects__gt=0).values("pk")},
         }
         given = {name: value for name, value in wanted.items() if value}
+        if typed["error"]:
+            given["error_code__gt"] = ""  # what the index of failures is made for
         return given | only.get(typed["only"], {})
 
 

@@ -95,6 +95,11 @@ class Usage(models.Model):
         indexes = [
             models.Index(fields=["user", "created_at"], name="usage_of_a_person"),
             models.Index(fields=["requested_model", "created_at"], name="usage_of_a_model"),
+            models.Index(
+                fields=["error_code", "created_at"],
+                condition=models.Q(error_code__gt=""),
+                name="usage_that_failed",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -339,6 +339,17 @@ async def operator(alice):
     return await signed_in(alice)
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL reads small tables whole")
+def test_rows_of_an_error_are_found_among_those_that_failed(browser):
+    written(row(), row(final_status="failed", error_code="rate_limited"))
+    with CaptureQueriesContext(connection) as seen:
+        shown(browser, "usage_rows", error="rate_limited")
+    search = next(q["sql"] for q in seen.captured_queries if "error_code\" = 'rate" in q["sql"])
+    with connection.cursor() as cursor:
+        plan = cursor.execute(f"EXPLAIN QUERY PLAN {search}").fetchall()
+    assert "usage_that_failed" in str(plan)
+
+
 async def test_those_who_look_after_the_site_see_all_and_correct_nothing(operator):
     kept = await sync_to_async(written)(row())
     address = reverse("usage_row", args=[kept.pk])

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.db.models import Model
 
 from chat.ledger import spans, speeds
-from chat.models import DayTotal, Failure, HourTotal, Speed, Status, Usage
+from chat.models import DayTotal, Failure, HourTotal, SiteDayTotal, Speed, Status, Usage
 from chat.models.totals import PLACE, SUMMED
 
 Key = tuple[Any, ...]
@@ -19,6 +19,7 @@ Counts = Mapping[str, int | Decimal]
 
 KEYS: Final[Mapping[type[Model], tuple[str, ...]]] = {
     HourTotal: ("at", *PLACE, "confidence", "currency"),
+    SiteDayTotal: ("day", *PLACE, "confidence", "currency"),
     DayTotal: ("day", "user_pk", *PLACE, "confidence", "currency"),
     Speed: ("at", *PLACE, "measure", "bucket"),
     Failure: ("at", *PLACE, "stage", "code", "was_called"),
@@ -26,6 +27,7 @@ KEYS: Final[Mapping[type[Model], tuple[str, ...]]] = {
 """What there is one total for, in each table."""
 COUNTED: Final[Mapping[type[Model], tuple[str, ...]]] = {
     HourTotal: SUMMED,
+    SiteDayTotal: SUMMED,
     DayTotal: SUMMED,
     Speed: ("requests",),
     Failure: ("answers",),
@@ -48,6 +50,7 @@ class Additions:
         day = spans.day_of(row.created_at)
         sums, sort = _sums_of(row), (*place, str(row.confidence), row.currency)
         self._add(HourTotal, (hour, *sort), sums)
+        self._add(SiteDayTotal, (day, *sort), sums)
         self._add(DayTotal, (day, row.user_id or 0, *sort), sums)
         if row.corrects_id is not None:
             return

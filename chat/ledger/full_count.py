@@ -13,7 +13,7 @@ from chat.ledger import beginning, spans, speeds
 from chat.ledger.counting import KEYS, Key
 from chat.ledger.sources import SUM, Source, UtcHour, moment_of
 from chat.ledger.spans import Span
-from chat.models import DayTotal, HourTotal, Speed, Status, Usage
+from chat.models import DayTotal, HourTotal, SiteDayTotal, Speed, Status, Usage
 from chat.models.totals import SUMMED
 
 _PLACE: Final = ("env_id", "group_name", "requested_model", "agent", "kind")
@@ -23,7 +23,7 @@ def of(table: type[Model]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
     """What each total of `table` has to be, by its key; of failures those that have rows."""
     if table is HourTotal:
         return _sums(table, _hours())
-    if table is DayTotal:
+    if table in (SiteDayTotal, DayTotal):
         return (found for day in days() for found in _sums(table, _day(day)))
     if table is Speed:
         return (found for day in days() for found in _speeds(day))

@@ -7,7 +7,7 @@ was.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce
 
 from chat.ledger import spans
 from chat.ledger.spans import Narrowing, Span
-from chat.models import DayTotal, HourTotal, Status, Usage
+from chat.models import DayTotal, HourTotal, SiteDayTotal, Status, Usage
 from chat.models.amounts import AmountField
 from chat.models.totals import PLACE, SUMMED
 
@@ -155,8 +155,22 @@ class Source:
 # Which they are
 
 
-def of_everybody(span: Span, narrowing: Narrowing) -> list[Source]:
-    """The sources of a time that does not end at midnight, of everybody."""
+def of_days(span: Span, narrowing: Narrowing) -> list[Source]:
+    """The sources of a time, of everybody, that know of days."""
+    core = spans.whole_days(span)
+    first, last = spans.day_of(core.begin), spans.day_of(core.end)
+    days = SiteDayTotal.objects.filter(narrowing.condition(), day__gte=first, day__lt=last)
+    at_edges = [
+        replace(source, step=spans.day_of(edge.begin))
+        for edge in edges(span, core)
+        for source in of_hours(edge, narrowing)
+    ]
+    totals = Source(days, is_ledger=False, step_column=F("day"))
+    return at_edges if core.is_empty else [totals, *at_edges]
+
+
+def of_hours(span: Span, narrowing: Narrowing) -> list[Source]:
+    """The sources of a time, of everybody, that know of hours."""
     core = spans.whole_hours(span)
     hours = HourTotal.objects.filter(narrowing.condition(), at__gte=core.begin, at__lt=core.end)
     totals = Source(hours, is_ledger=False, step_column=F("at"))
@@ -164,7 +178,7 @@ def of_everybody(span: Span, narrowing: Narrowing) -> list[Source]:
 
 
 def of_people(span: Span, narrowing: Narrowing) -> list[Source]:
-    """The sources that know of people, and of days."""
+    """The sources that know of people and of days."""
     core = spans.whole_days(span)
     first, last = spans.day_of(core.begin), spans.day_of(core.end)
     days = DayTotal.objects.filter(narrowing.condition(), day__gte=first, day__lt=last)

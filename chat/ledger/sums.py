@@ -119,7 +119,7 @@ NOTHING: Final = Sums()
 
 
 def over(span: Span, narrowing: Narrowing) -> Sums:
-    """The sums of a time. At most eight queries."""
+    """The sums of a time. At most eleven queries."""
     asked = narrowing.resolved()
     adding = _Adding()
     for source in _sources(span, asked, Dimension.PERSON if asked.is_personal else None):
@@ -133,19 +133,20 @@ def series(
     span: Span, narrowing: Narrowing, step: StepName
 ) -> Sequence[tuple[datetime | date, Sums]]:
     """The sums of each hour (of UTC; its beginning) or day (of the installation's time zone) that
-    `span` touches, also where there are none; only what is in `span` counts. At most eight queries.
+    `span` touches, also where there are none; only what is in `span` counts. At most eleven
+    queries.
 
     Who counts people by hour reads rows: hours are for a time of some days.
     """
     asked = narrowing.resolved()
     addings: defaultdict[Step, _Adding] = defaultdict(_Adding)
-    by_people, by_hours = sources.of_people, sources.of_hours_of_people
-    summed = by_people if step == "day" else by_hours if asked.is_personal else sources.of_everybody
-    for source in summed(span, asked):
+    by_people = sources.of_people if step == "day" else sources.of_hours_of_people
+    by_all = sources.of_days if step == "day" else sources.of_hours
+    for source in (by_people if asked.is_personal else by_all)(span, asked):
         for row in source.grouped("step", "confidence", "currency"):
             addings[row["step"]].add(row)
     people: Counter[Step] = Counter()
-    for source in (by_people if step == "day" else by_hours)(span, asked):
+    for source in by_people(span, asked):
         people.update(dict(source.people_by_step()))
     return [(at, replace(addings[at].sums(), people=people[at])) for at in _steps(span, step)]
 
@@ -156,7 +157,7 @@ def split(
     """The sums of a time by what `by` says, the most tokens first, at most `limit` of them.
 
     Keys are names; of people and teams, numbers: 0 is nobody who is known, or no team. Who belongs
-    to several teams counts in each. At most nine queries.
+    to several teams counts in each. At most twelve queries.
     """
     asked, column = narrowing.resolved(), COLUMNS[by]
     addings: defaultdict[Key, _Adding] = defaultdict(_Adding)
@@ -179,7 +180,7 @@ def split(
 
 def _sources(span: Span, narrowing: Narrowing, by: Dimension | None) -> list[Source]:
     is_of_people = narrowing.is_personal or by in (Dimension.PERSON, Dimension.TEAM)
-    return (sources.of_people if is_of_people else sources.of_everybody)(span, narrowing)
+    return (sources.of_people if is_of_people else sources.of_days)(span, narrowing)
 
 
 def _largest_first(found: tuple[Key, Sums]) -> tuple[int, int, str]:

@@ -15,7 +15,7 @@ from .jobs import JobState
 from .limits import Counter, Hold, Limit
 from .reconciliation import Reconciliation
 from .tokens import ApiToken
-from .totals import DayTotal, Failure, HourTotal, Speed
+from .totals import DayTotal, Failure, HourTotal, SiteDayTotal, Speed
 from .usage import Usage
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Message",
     "Reconciliation",
     "Retention",
+    "SiteDayTotal",
     "Speed",
     "Status",
     "Usage",

@@ -87,6 +87,22 @@ class HourTotal(_Sums):
         return f"{self.at:%Y-%m-%d %H}: {self.model_name}, {self.requests} requests"
 
 
+class SiteDayTotal(_Sums):
+    """The sums of a day, of everybody. Days are those of `TIME_ZONE`."""
+
+    day = models.DateField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", *PLACE, "confidence", "currency"], name="one_total_a_day_of_all"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.model_name}, {self.requests} requests"
+
+
 class DayTotal(_Sums):
     """The sums of a day and a person. Days are those of `TIME_ZONE`."""
 

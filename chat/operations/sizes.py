@@ -24,6 +24,7 @@ from chat.models import (
     HourTotal,
     Message,
     Reconciliation,
+    SiteDayTotal,
     Speed,
     Usage,
 )
@@ -32,7 +33,7 @@ TABLES: Final[tuple[tuple[Promise, tuple[type[Model], ...]], ...]] = (
     (_("conversations"), (Conversation,)),
     (_("messages"), (Message,)),
     (_("rows of the ledger"), (Usage,)),
-    (_("totals of the ledger"), (HourTotal, DayTotal, Speed, Failure)),
+    (_("totals of the ledger"), (HourTotal, SiteDayTotal, DayTotal, Speed, Failure)),
     (_("comparisons with environments"), (Reconciliation,)),
     (_("entries of the audit log"), (AuditEntry,)),
     (_("earlier lists of models"), (ListVersion,)),

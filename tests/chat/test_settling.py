@@ -78,7 +78,7 @@ async def test_answers_that_end_together_share_a_transaction(answers):
     statements = await sync_to_async(lambda: [query["sql"] for query in queries])()
     await sync_to_async(queries.__exit__)(None, None, None)
     assert [row.text for row in rows] == [answer.conversation.title for answer in answers]
-    assert sum("INSERT INTO" in statement for statement in statements) == 3
+    assert sum("INSERT INTO" in statement for statement in statements) == 4
     assert await Usage.objects.filter(message__in=rows).acount() == 4
     revisions = Conversation.objects.filter(messages__in=rows).values_list("revision", flat=True)
     assert {revision async for revision in revisions} == {1}

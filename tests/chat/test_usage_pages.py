@@ -17,7 +17,7 @@ from admin_models import roles
 from admin_models.models import Environment, Team
 from chat.ledger import entries, totals
 from chat.ledger.spans import Dimension
-from chat.models import HourTotal, Usage
+from chat.models import SiteDayTotal, Usage
 from chat.operations import periods
 from chat.operations.dashboard import MOST_IN_HOURS
 from chat.operations.periods import Choice
@@ -287,7 +287,7 @@ def test_hours_of_very_much_are_shown_as_days(browser):
     written(row(created_at=ago(days=1)))
     query = {"since": f"{ago(days=2):%Y-%m-%d}", "until": f"{ago(days=1):%Y-%m-%d}", "step": "hour"}
     assert not shown(browser, **query).select("p.aside")
-    HourTotal.objects.update(requests=MOST_IN_HOURS + 1)
+    SiteDayTotal.objects.update(requests=MOST_IN_HOURS + 1)
     soup = shown(browser, **query)
     assert "shown by days" in words(the(soup, "p.aside"))
     assert words(the(soup, "figure tbody th")) == query["until"]

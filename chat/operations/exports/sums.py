@@ -98,12 +98,10 @@ class SumsOf:
         return found
 
     def _sources(self, part: Span, narrowing: Narrowing) -> list[Source]:
-        if self.step == "day":
-            return sources.of_people(part, narrowing)
         is_of_people = narrowing.is_personal or self.by in (Dimension.PERSON, Dimension.TEAM)
-        return (sources.of_hours_of_people if is_of_people else sources.of_everybody)(
-            part, narrowing
-        )
+        if self.step == "day":
+            return (sources.of_people if is_of_people else sources.of_days)(part, narrowing)
+        return (sources.of_hours_of_people if is_of_people else sources.of_hours)(part, narrowing)
 
     def _row(self, key: _Key, name: str, values: Sequence[Any]) -> Row:
         begins_at, of, confidence, currency = key

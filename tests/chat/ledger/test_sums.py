@@ -198,9 +198,9 @@ def test_failures_are_told_by_stage_and_code_also_of_answers_that_were_never_ask
 
 
 QUERIES = {
-    sums.over: (6, ()),
-    sums.series: (6, ("day",)),
-    sums.split: (6, (Dimension.MODEL,)),
+    sums.over: (10, ()),
+    sums.series: (10, ("day",)),
+    sums.split: (10, (Dimension.MODEL,)),
     sums.speeds: (3, ()),
     sums.speed_series: (3, ("day",)),
     sums.failures: (1, ()),

@@ -12,13 +12,13 @@ from django.test import override_settings
 from hypothesis import given
 
 from chat.ledger import entries, totals
-from chat.models import DayTotal, Failure, HourTotal, Speed, Usage
+from chat.models import DayTotal, Failure, HourTotal, SiteDayTotal, Speed, Usage
 from tests.chat.ledger import rows as some
 from tests.chat.ledger.rows import NOW, ago, anything, row, taken_back, written
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
-TABLES = (HourTotal, DayTotal, Speed, Failure)
+TABLES = (HourTotal, SiteDayTotal, DayTotal, Speed, Failure)
 
 
 def kept() -> list[list[str]]:
@@ -41,8 +41,8 @@ def test_a_batch_is_one_statement_a_table(django_assert_num_queries):
     rows = [
         row(requested_model=name, created_at=ago(hours=hours)) for name in "ab" for hours in (1, 30)
     ]
-    with transaction.atomic(), django_assert_num_queries(2):
-        totals.add(rows)  # the hours, the days
+    with transaction.atomic(), django_assert_num_queries(3):
+        totals.add(rows)  # the hours, the days, the days of people
     assert HourTotal.objects.count() == DayTotal.objects.count() == 4
 
 

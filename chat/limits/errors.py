@@ -15,7 +15,7 @@ from chat.models import Limit
 class LimitReached(CloudBaseError):
     """A call was not made, because a limit leaves nothing for it."""
 
-    code = "limit_reached"
+    code = "limit_used_up"
     stage: ClassVar[Stage] = "quota"
     fixable_by: ClassVar[FixableBy] = "admin"
     is_retryable = True

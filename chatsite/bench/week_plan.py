@@ -239,11 +239,10 @@ def _heard(turn: Turn, cut_short: str) -> str:
 
 
 def _estimate(entry: Entry, model: Model, turn: Turn, said: str) -> None:
-    """Of an answer whose server died the question is not counted, so nobody knows the cost."""
+    """As the product does where nobody reported anything, also if its server died."""
     entry.confidence, entry.completion = "estimated", estimate(said)
-    if turn.ending is not Ending.KILLED:
-        entry.prompt = estimate(turn.question) + AROUND_A_MESSAGE
-        entry.cost = cost(model, entry.prompt, entry.completion)
+    entry.prompt = estimate(turn.question) + AROUND_A_MESSAGE
+    entry.cost = cost(model, entry.prompt, entry.completion)
 
 
 # ── The days before ──────────────────────────────────────────────────────────

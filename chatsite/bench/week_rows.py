@@ -24,7 +24,7 @@ from admin_models.models import Tier as PriceTier
 from admin_models.roles import Role
 from chat.ledger import entries, spans, sums, totals
 from chat.ledger.spans import Dimension, Narrowing, Span
-from chat.models import Conversation, Failure, Message, Status, Usage
+from chat.models import Conversation, Failure, Message, Usage
 from chat.operations import tokens
 from chat.operations.tokens import Scope
 from chatsite import preparation
@@ -181,7 +181,6 @@ def _failure(entry: Entry, model: AIModel) -> Failure:
 def _usage(entry: Entry, model: AIModel, person: User) -> Usage:
     """As answers that end write theirs: what is not known is no number."""
     is_known = entry.confidence != Usage.Confidence.UNKNOWN
-    knows_question = is_known and entry.status != Status.INTERRUPTED
     return Usage(
         kind=entry.kind,
         user=person,
@@ -190,7 +189,7 @@ def _usage(entry: Entry, model: AIModel, person: User) -> Usage:
         environment_name=model.group.environment.name,
         group_name=model.group.name,
         requested_model=model.name,
-        prompt_tokens=_if(knows_question, entry.prompt),
+        prompt_tokens=_if(is_known, entry.prompt),
         completion_tokens=_if(is_known, entry.completion),
         total_tokens=_if(is_known, entry.total),
         cached_tokens=_if(is_known, entry.cached),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from admin_models import costs
 from admin_models.models import Price, Tier
-from chat.models import DayTotal, HourTotal
+from chat.models import DayTotal, SiteDayTotal
 from chat.turns import tokens
 from chatsite.bench import week_figures, week_http, week_plan, week_rows
 from chatsite.bench.week_figures import ALL, ERRORS
@@ -79,10 +79,13 @@ def test_what_was_cut_short_is_estimated_from_what_there_is():
     assert week_plan.entry_of(turn, "2026-11-21", "").confidence == "unknown"
 
 
-def test_of_an_answer_whose_server_died_nobody_knows_the_cost():
-    turn = Turn(1, 0, "uniform", Ending.KILLED, words=40)
-    entry = week_plan.entry_of(turn, "2026-11-21", "Word0 word1 ")
-    assert (entry.status, entry.prompt, entry.cost) == ("interrupted", 0, None)
+def test_an_answer_whose_server_died_is_estimated_like_any_that_was_cut_short():
+    killed = Turn(1, 0, "uniform", Ending.KILLED, words=40)
+    stopped = Turn(1, 0, "uniform", Ending.STOPPED, words=40)
+    entries = [week_plan.entry_of(turn, "2026-11-21", "Word0 word1 ") for turn in (killed, stopped)]
+    assert [entry.status for entry in entries] == ["interrupted", "stopped"]
+    assert entries[0].prompt == entries[1].prompt > 0
+    assert entries[0].cost == entries[1].cost is not None
 
 
 # ── Its figures ──────────────────────────────────────────────────────────────
@@ -124,7 +127,7 @@ def test_the_product_says_what_the_books_say(written):
 
 @pytest.mark.parametrize(
     ("table", "member"),
-    [(HourTotal, "requests"), (HourTotal, "cost"), (DayTotal, "total_tokens")],
+    [(SiteDayTotal, "requests"), (SiteDayTotal, "cost"), (DayTotal, "total_tokens")],
 )
 def test_a_total_that_is_wrong_is_noticed(written, table, member):
     made, expected = written

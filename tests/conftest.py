@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from urllib.parse import urlsplit
+
 import pytest
 from asgiref.sync import SyncToAsync
 from django.conf import settings
@@ -25,10 +28,20 @@ def pytest_configure() -> None:
     settings.PRIVATE_HOSTS = [processes.SERVICES]
     settings.SEND_RATE = processes.FAST
     settings.DATABASES["default"]["OPTIONS"].pop("pool", None)
+    _have_a_cache_of_our_own()
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+
+
+def _have_a_cache_of_our_own() -> None:
+    """Workers that test side by side empty it, each its own database of Redis."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if settings.REDIS_URL and worker:
+        address = urlsplit(settings.REDIS_URL)
+        number = int(worker.removeprefix("gw")) + 1
+        settings.CACHES["default"]["LOCATION"] = address._replace(path=f"/{number}").geturl()
 
 
 @pytest.fixture(scope="session", autouse=True)

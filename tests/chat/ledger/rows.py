@@ -164,6 +164,7 @@ def sums_of(rows: Iterable[Usage]) -> Sums:
         cost=dict(costs),
         unpriced=sum(not row.currency for row in requests),
         uncosted=sum(bool(row.currency) and row.cost is None for row in requests),
+        unknown=sum(row.confidence == Confidence.UNKNOWN for row in requests),
         units=sum(row.units or 0 for row in rows),
         people=len({row.user_id for row in rows} - {None}),
     )

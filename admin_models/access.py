@@ -90,13 +90,13 @@ def forget() -> None:
 
 def _of_teams(user_pk: int) -> tuple[set[int] | None, set[int]]:
     """The groups and the models that the teams of a person allow; None for every group."""
-    teams = Team.objects.filter(Q(members=user_pk) | Q(is_everyone=True))
-    every = teams.filter(allows_all=True).values_list(Value("all"), "pk")
+    teams = Team.objects.filter(Q(members=user_pk) | Q(is_everyone=True)).order_by()
+    every = teams.filter(allows_all=True)
     groups = Team.model_groups.through.objects.filter(team__in=teams)
     named = Team.models_allowed.through.objects.filter(team__in=teams)
-    rows = every.order_by().union(
-        groups.values_list(Value("group"), "modelgroup_id"),
+    rows = groups.values_list(Value("group"), "modelgroup_id").union(
         named.values_list(Value("model"), "aimodel_id"),
+        every.values_list(Value("all"), "pk"),
     )
     found: dict[str, set[int]] = {"all": set(), "group": set(), "model": set()}
     for kind, pk in rows:

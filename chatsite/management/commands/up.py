@@ -29,6 +29,7 @@ class Command(BaseCommand):
         "Sets everything up (nothing is lost when it is there already), and serves. Probes may ask "
         "/healthz (is it alive?) and /readyz (can it serve?); docs/operations.md has more."
     )
+    requires_system_checks = []  # made once new files are for this user alone
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options. manage.py reads --data and --no-model early, to set up with."""
@@ -42,6 +43,7 @@ class Command(BaseCommand):
     def handle(self, *, host: str, port: int, no_model: bool, verbosity: int, **_: Any) -> None:
         """Serve until told to stop."""
         os.umask(0o077)  # what is written from here on is for this user alone
+        self.check()
         memory.share_one_heap()
         try:
             with preparation.held_data_folder(), preparation.bound_socket(host, port) as listener:

@@ -177,6 +177,11 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # generic only in t
             audit.record(request.user, "person.deleted", subject, before=_state_of(person))
         return super().log_deletions(request, queryset)
 
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """As Django's; what goes with the account is recorded as well."""
+        with audit.acting(request.user):
+            super().delete_model(request, obj)
+
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Nobody deletes the account with which they are signed in, so that one administrator is
         always left."""

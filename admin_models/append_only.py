@@ -9,7 +9,15 @@ from typing import Final
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
-_REFUSALS: Final = ("update", "delete")
+_REFUSALS: Final = {
+    "sqlite": {"update": "", "delete": ""},
+    "postgresql": {
+        "update": "FOR EACH ROW",
+        "delete": "FOR EACH ROW",
+        "truncate": "FOR EACH STATEMENT",  # no trigger of rows hears of it
+    },
+}
+"""What each kind of database can do to rows, and how often it asks."""
 _SQLITE: Final = (
     "CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table} "
     "BEGIN SELECT RAISE(ABORT, '{table} only grows'); END"
@@ -21,7 +29,7 @@ _FUNCTION: Final = (
 )
 _POSTGRESQL: Final = (
     "CREATE OR REPLACE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table} "
-    "FOR EACH ROW EXECUTE FUNCTION {table}_only_grows()"
+    "{each} EXECUTE FUNCTION {table}_only_grows()"
 )
 
 
@@ -32,24 +40,28 @@ def protect(connection: BaseDatabaseWrapper, table: str) -> None:
         if connection.vendor == "postgresql":
             cursor.execute(_FUNCTION.format(table=table))
         statement = _POSTGRESQL if connection.vendor == "postgresql" else _SQLITE
-        for verb in _REFUSALS:
-            cursor.execute(statement.format(table=table, verb=verb))
+        for verb, each in _REFUSALS[connection.vendor].items():
+            cursor.execute(statement.format(table=table, verb=verb, each=each))
 
 
 def unprotect(connection: BaseDatabaseWrapper, table: str) -> None:
     """Rows of `table` can be changed and deleted again."""
     target = f" ON {table}" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
-        for verb in _REFUSALS:
+        for verb in _REFUSALS[connection.vendor]:
             cursor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{verb}{target}")
 
 
 def is_protected(connection: BaseDatabaseWrapper, table: str) -> bool:
     """Whether the database refuses to change and to delete rows of `table`."""
-    names = [f"{table}_no_{verb}" for verb in _REFUSALS]
+    names = [f"{table}_no_{verb}" for verb in _REFUSALS[connection.vendor]]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute("SELECT tgname FROM pg_trigger WHERE tgname = ANY(%s)", [names])
+            cursor.execute(
+                "SELECT tgname FROM pg_trigger "
+                "WHERE tgrelid = to_regclass(%s) AND tgenabled <> 'D'",
+                [table],
+            )
         else:
             cursor.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [table]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -19,6 +21,7 @@ COMMAND_LINE: Final = "command line"
 CHANGED: Final = "changed"
 """All that is said of a secret."""
 _SECRET: Final = ("sealed_", "password")
+_actor: ContextVar[Actor] = ContextVar("actor", default=None)
 
 
 def record(
@@ -47,6 +50,22 @@ def record(
         before=old,
         after=new,
     )
+
+
+@contextmanager
+def acting(actor: Actor) -> Generator[None, None, None]:
+    """Inside, what is deleted is deleted by `actor`: whoever hears of something that goes with it,
+    and was not told by whom, records that."""
+    token = _actor.set(actor)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
+def who_acts() -> Actor:
+    """Who deletes something just now; see `acting`."""
+    return _actor.get()
 
 
 def name_of(actor: Actor) -> str:

@@ -39,7 +39,6 @@ class DeskConsumer(PageConsumer):
         """Accept whoever may be here. A refusal comes after accepting: only then does the browser
         learn its code, and whether trying again can help."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._groups: list[str] = []
         await self.accept()
         user = self.scope["user"]
         if user is None or not user.is_authenticated:
@@ -50,8 +49,7 @@ class DeskConsumer(PageConsumer):
     async def disconnect(self, code: int) -> None:
         for task in self._tasks:
             task.cancel()
-        for group in self._groups:
-            await self.channel_layer.group_discard(group, self.channel_name)
+        await self.leave_groups()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Do what the page asks, if this person may still ask."""
@@ -75,11 +73,6 @@ class DeskConsumer(PageConsumer):
     @abstractmethod
     async def heard(self, content: dict[str, Any]) -> None:
         """Do what the page asks."""
-
-    async def join(self, group: str) -> None:
-        """Hear what a group of the channel layer is told."""
-        self._groups.append(group)
-        await self.channel_layer.group_add(group, self.channel_name)
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do something while the socket goes on; it ends with the page."""

@@ -38,7 +38,8 @@ def recorded(actor: audit.Actor, action: str, pk: int) -> Generator[None, None, 
 def delete(actor: audit.Actor, environment: Environment) -> None:
     """Delete an environment with everything that this site keeps of it."""
     _record(actor, "environment.deleted", environment, audit.state_of(environment), {})
-    environment.delete()
+    with audit.acting(actor):
+        environment.delete()
 
 
 def _record(

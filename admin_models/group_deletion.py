@@ -8,7 +8,14 @@ from contextlib import AsyncExitStack
 from django.conf import settings
 from django.utils import timezone
 
-from admin_models import control_plane, group_errors, group_lock, group_records, group_writing
+from admin_models import (
+    audit,
+    control_plane,
+    group_errors,
+    group_lock,
+    group_records,
+    group_writing,
+)
 from admin_models.audit import Actor
 from admin_models.models import Environment
 from admin_models.preflight import asking
@@ -24,7 +31,8 @@ async def carry_out(actor: Actor, environment: Environment, names: Sequence[str]
             await locks.enter_async_context(group_lock.held(environment.pk, name))
         heard = await group_writing.read(plane)
         groups = [_deletable(heard, name) for name in names]
-        trouble = await _deleted(plane, names)
+        with audit.acting(actor):
+            trouble = await _deleted(plane, names)
         await _see_them_gone(actor, environment, plane, groups, trouble)
 
 

@@ -52,7 +52,8 @@ def save(actor: audit.Actor, team: Team, write: Callable[[], Any]) -> None:
 def delete(actor: User, team: Team) -> None:
     """Delete a team; its people stay, and may use what their other teams allow."""
     audit.record(actor, "team.deleted", _subject_of(team), before=state_of(team))
-    team.delete()
+    with audit.acting(actor):
+        team.delete()
 
 
 def state_of(team: Team) -> dict[str, Any]:

@@ -1,12 +1,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
 from django.apps import AppConfig
 from django.db import connections
-from django.db.models.signals import post_migrate, pre_migrate
+from django.db.models.signals import post_migrate, pre_delete, pre_migrate
 from django.utils.translation import gettext_lazy as _
+
+ERRORS: Final = (
+    "admin_models.access",
+    "admin_models.connections",
+    "admin_models.group_errors",
+    "admin_models.preflight.errors",
+    "chat.limits.errors",
+    "chat.turns.errors",
+)
+"""Where the errors are, beside those of the client, whose codes rows and totals name: their
+sentences are known to every process that shows one."""
 
 
 class ChatConfig(AppConfig):
@@ -17,13 +29,20 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         """See that the ledger only grows and has its totals after every migration, as one that
-        rebuilds a table loses what protected it. Hear of the calls that administration makes."""
+        rebuilds a table loses what protected it. Hear of the calls that administration makes, and
+        of limits that end. Keep our part of the configuration in its file. Know all errors."""
         from admin_models import signals  # noqa: PLC0415  # models are not loaded before
+        from chat import configuration  # noqa: PLC0415  # models are not loaded before
         from chat.ledger import trials  # noqa: PLC0415  # models are not loaded before
+        from chat.limits import changes  # noqa: PLC0415  # models are not loaded before
 
+        for module in ERRORS:
+            import_module(module)
         pre_migrate.connect(_open_ledger, sender=self)
         post_migrate.connect(_protect_ledger, sender=self)
+        pre_delete.connect(changes.record_end, sender=self.get_model("Limit"))
         signals.called.connect(trials.enter)
+        configuration.register()
 
 
 def _open_ledger(sender: AppConfig, using: str, plan: Sequence[Any] = (), **_: Any) -> None:

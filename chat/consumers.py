@@ -55,23 +55,20 @@ class ConversationConsumer(PageConsumer):
         if user is None or not user.is_authenticated:
             await self.close(SIGNED_OUT)
             return
-        await self.channel_layer.group_add(owner.group_of(self.conversation_pk), self.channel_name)
+        await self.join(owner.group_of(self.conversation_pk))
         messages, revision = await _state(self.conversation_pk, user.pk)
         if revision is None:
             await self.close(NOT_FOUND)
             return
         self.user_pk = user.pk
-        await self.channel_layer.group_add(asking.ALL_CHANGES, self.channel_name)
+        await self.join(asking.ALL_CHANGES)
         self.choices = self.query("choices")
         live_choices.of_this_process.join(self._show_choices, has_loaded=bool(self.choices))
         await self._catch_up(messages, is_stale=self.query("seen") != str(revision))
 
     async def disconnect(self, code: int) -> None:
         live_choices.of_this_process.leave(self._show_choices)
-        await self.channel_layer.group_discard(asking.ALL_CHANGES, self.channel_name)
-        await self.channel_layer.group_discard(
-            owner.group_of(self.conversation_pk), self.channel_name
-        )
+        await self.leave_groups()
         await self.page.leave()
 
     # From the browser

@@ -1,6 +1,8 @@
-"""Who may make an account, and where who signs in comes from."""
+"""Who may make an account, where who signs in comes from, and which name they try."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
@@ -22,3 +24,8 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no ty
         if address is None:
             raise PermissionDenied("The address of who asks is not known.")
         return str(address)
+
+    def _get_login_attempts_cache_key(self, _request: HttpRequest, **credentials: Any) -> str:
+        """The name that failures are counted for. allauth counts them for each host and port
+        besides, and those are what whoever asks says they are."""
+        return str(credentials.get("email", credentials.get("username", ""))).lower()

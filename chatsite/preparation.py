@@ -21,6 +21,9 @@ from chat.ledger import totals
 
 Say = Callable[[str], None]
 
+# The number by which processes that prepare the same PostgreSQL database know each other.
+PREPARING = int.from_bytes(b"chatsite")
+
 
 @contextmanager
 def held_data_folder() -> Iterator[None]:
@@ -76,17 +79,33 @@ def _bound(listener: socket.socket, address: tuple[str | int | bytes, ...]) -> s
 def migrate(say: Say) -> None:
     """Bring the database's tables up to date; raise CommandError if there is no working with it."""
     try:
-        executor = MigrationExecutor(connection)
-        steps = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        if steps:
-            with _told(say, f"Preparing the database ({len(steps)} steps)"):
-                call_command("migrate", interactive=False, verbosity=0)
+        with _in_turn():
+            executor = MigrationExecutor(connection)
+            steps = executor.migration_plan(executor.loader.graph.leaf_nodes())
+            if steps:
+                with _told(say, f"Preparing the database ({len(steps)} steps)"):
+                    call_command("migrate", interactive=False, verbosity=0)
     except DatabaseError as error:
         raise CommandError(
             f"The database does not work: {str(error).strip()}\nCheck DATABASE_URL and that the "
             f"database server runs; or, for the built-in database, that {settings.DATA_DIR} is "
             "writable and its disk not full."
         ) from error
+
+
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    """Let one process after the other do what is in the block: several may start at once on one
+    PostgreSQL, and none may find tables half made. A data folder is one process's anyway."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [PREPARING])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [PREPARING])
 
 
 def count_ledger(say: Say) -> None:

@@ -126,6 +126,8 @@ def _database() -> dict[str, Any]:
         database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
     else:
         options["pool"] = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=20)}
+        # A database server that was started anew has left the pool connections that are dead.
+        database["CONN_HEALTH_CHECKS"] = True
     return database
 
 
@@ -150,7 +152,11 @@ CHANNEL_LAYERS: dict[str, Any] = {
 CACHES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        # What is counted must not be forgotten because many others are counted too.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
 }
 
 # Accounts
@@ -279,6 +285,10 @@ API_RATE = _rate("CHATSITE_API_RATE", default="120/m")
 # How often a person may ask, the same way.
 
 SEND_RATE = _rate("CHATSITE_SEND_RATE", default="30/m")
+
+# How often a person may upload a file, or paste its text, the same way.
+
+UPLOAD_RATE = _rate("CHATSITE_UPLOAD_RATE", default="30/m")
 
 # Preflight: how old an answer may be that a call relies on, and how long one is waited for.
 

@@ -26,7 +26,7 @@ def pytest_configure() -> None:
     (each test has threads of its own, which never give theirs back). The services are on loopback,
     so an operator's setting lets us call them there."""
     settings.PRIVATE_HOSTS = [processes.SERVICES]
-    settings.SEND_RATE = processes.FAST
+    settings.SEND_RATE = settings.UPLOAD_RATE = processes.FAST
     settings.DATABASES["default"]["OPTIONS"].pop("pool", None)
     _have_a_cache_of_our_own()
     settings.STORAGES["staticfiles"]["BACKEND"] = (
@@ -53,8 +53,8 @@ def threads_that_let_go(django_db_setup):
 
 @pytest.fixture(autouse=True)
 def tables_that_only_grow_can_be_emptied(request):
-    """After a test that commits, its tables are emptied; on SQLite row by row."""
-    if "transactional_db" not in request.fixturenames or connection.vendor != "sqlite":
+    """After a test that commits, its tables are emptied."""
+    if "transactional_db" not in request.fixturenames:
         yield
         return
     request.getfixturevalue("_django_db_helper")  # which empties them after what follows

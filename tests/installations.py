@@ -13,12 +13,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from chatsite import throwaway
 from tests import processes
 
 PASSWORD = "correct horse battery"
@@ -40,6 +44,24 @@ print(json.dumps([
     for row in rows
 ]))
 """
+
+
+@contextmanager
+def services() -> Iterator[processes.Variables]:
+    """Variables for processes that share a PostgreSQL and a Redis, which are made for the block
+    alone. Where they are not installed the test is skipped, but not in CI."""
+    try:
+        with throwaway.postgresql() as database, throwaway.redis() as redis:
+            yield {
+                "DATABASE_URL": database,
+                "REDIS_URL": redis,
+                "DJANGO_SECRET_KEY": "the same in all processes " * 3,
+                "CHATSITE_SECRET_KEYS": urlsafe_b64encode(b"k" * 32).decode(),
+            }
+    except throwaway.NotInstalledError as missing:
+        if os.environ.get("CI", "").lower() in {"1", "true"}:
+            raise
+        pytest.skip(str(missing))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ SERVICES = "127.0.0.1"
 """Where the stand-ins for model services are: not public, so each process is told."""
 
 FAST = "1000000/s"
-"""How often somebody may ask: nobody is as fast as a test."""
+"""How often somebody may ask or upload: nobody is as fast as a test."""
 
 # Environment variables for a process, on top of our own; None removes one.
 Variables = dict[str, str | None]
@@ -41,6 +41,7 @@ class Process:
             **os.environ,
             "CHATSITE_PRIVATE_HOSTS": SERVICES,
             "CHATSITE_SEND_RATE": FAST,
+            "CHATSITE_UPLOAD_RATE": FAST,
             **(variables or {}),
         }
         with log.open("ab") as output:

@@ -17,10 +17,10 @@ from admin_models.group_lock import Lock
 from admin_models.models import AIModel, Environment, ModelGroup, Team, TokenPack
 from admin_models.preflight import asking
 
-from . import checking, exporting, planning
+from . import checking, exporting, planning, sections
 from .format import Configuration, Kind
-from .planning import Plan, Verdict
-from .reading import TOP, Problem
+from .planning import Plan
+from .steps import TOP, Problem, Verdict
 from .writing import Writer, sentence_of
 
 _CHANGED: Final[tuple[type[Model], ...]] = (Environment, ModelGroup, AIModel, TokenPack, Team)
@@ -70,7 +70,8 @@ def _applied(actor: audit.Actor, wanted: Configuration, seen: str) -> Plan:
 
 def _hold() -> None:
     """What the plan is made from stays as it is until the transaction ends."""
-    for table in _CHANGED:
+    theirs = (table for section in sections.registered() for table in section.tables)
+    for table in (*_CHANGED, *theirs):
         list(table._default_manager.select_for_update().order_by("pk").values_list("pk"))
 
 
@@ -106,6 +107,6 @@ def _environments_of(plan: Plan) -> list[int]:
 def _counted(plan: Plan) -> dict[str, dict[str, int]]:
     counted = Counter((step.verdict, step.kind) for step in plan.to_do)
     return {
-        name: {kind.value: number for (each, kind), number in counted.items() if each is verdict}
+        name: {str(kind): number for (each, kind), number in counted.items() if each is verdict}
         for name, verdict in (("created", Verdict.CREATE), ("changed", Verdict.CHANGE))
     }

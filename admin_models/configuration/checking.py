@@ -19,14 +19,15 @@ from chat.cloudbase.errors import CloudBaseError
 
 from . import rows, secrets
 from .format import PARTS, Configuration, Kind
-from .planning import LOCAL, Here, Key, Plan, Step, Verdict, is_kept_elsewhere, items, kinds_of
-from .reading import Problem, inside
+from .planning import LOCAL, Here, Plan, is_kept_elsewhere, kinds_of
+from .reading import inside
+from .steps import Key, Problem, Step, Verdict, items
 
 _LISTS: Final = ("groups", "models", "members")
 """Of teams; kept in tables of their own."""
 _ADDRESSES: Final = ("base_url", "control_url")
 _PLACE_OF_ENVIRONMENT: Final = ("region", "international", *_ADDRESSES)
-_THEIRS: Final = {
+_THEIRS: Final[Mapping[str, tuple[str, ...]]] = {
     Kind.GROUP: ("base_url", "enabled", "remark"),
     Kind.MODEL: ("enabled", "enable_mcp", "tags"),
 }
@@ -36,7 +37,7 @@ _THEIRS: Final = {
 def checked(plan: Plan, current: Configuration, here: Here) -> Plan:
     """The plan with all that stands against it, one problem a place."""
     case = _Case(plan.steps, current, here)
-    found = [*_repeated(plan.steps)]
+    found = [*plan.problems, *_repeated(plan.steps)]
     for step in plan.steps:
         for rule in _RULES.get(step.kind, ()):
             found += rule(step, case)
@@ -75,7 +76,7 @@ def _at(step: Step, member: str, sentence: str) -> Problem:
 
 
 def _repeated(steps: Iterable[Step]) -> Iterator[Problem]:
-    seen: Counter[tuple[Kind, Key]] = Counter()
+    seen: Counter[tuple[str, Key]] = Counter()
     for step in steps:
         seen[step.kind, step.key] += 1
         if seen[step.kind, step.key] > 1:
@@ -87,7 +88,7 @@ def _repeated(steps: Iterable[Step]) -> Iterator[Problem]:
 
 def _of_table(step: Step) -> Iterator[Problem]:
     """What the columns refuse of what is new, in the words of the pages."""
-    if step.kind is Kind.SITE:
+    if step.kind not in rows.TABLES:
         return
     identity = _identity(step) if step.verdict is Verdict.CREATE else {}
     changes = {name: step.after[name] for name in step.changed if name not in _LISTS}
@@ -244,7 +245,7 @@ def _has_plain_address(step: Step, case: _Case) -> Iterator[Problem]:
         yield _at(step, "base_url", sentence)
 
 
-_RULES: Final[Mapping[Kind, tuple[Rule, ...]]] = {
+_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     Kind.ENVIRONMENT: (_is_whole, _stays_its_kind, _has_its_own_name, _is_where_it_can_be),
     Kind.SITE: (_default_is_there,),
     Kind.PACK: (_pack_can_be,),

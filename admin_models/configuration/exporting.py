@@ -17,7 +17,7 @@ from admin_models.models import Team as TeamRow
 from admin_models.models import Tier as TierRow
 from chat.cloudbase import group_names
 
-from . import secrets
+from . import secrets, sections
 from .format import (
     Abilities,
     Configuration,
@@ -32,7 +32,8 @@ from .format import (
     as_told,
     in_order,
 )
-from .planning import Here, Key, is_kept_elsewhere
+from .planning import Here, is_kept_elsewhere
+from .steps import Key
 
 Named = TypeVar("Named", ModelGroup, AIModel, TeamRow)
 
@@ -55,13 +56,14 @@ def current() -> Configuration:
     rows = sorted(_environments(), key=lambda row: row.env_id)
     default = next((row.env_id for row in rows if row.is_default), UNSET)
     everyone, teams = _teams()
-    return Configuration(
+    return sections.whole()(
         default_environment=default,
         environments=[_environment(row) for row in rows],
         prices=_prices(),
         everyone=everyone,
         teams=teams,
         abilities=_abilities(),
+        **{section.member: section.current() for section in sections.registered()},  # type: ignore[arg-type]  # members that are known only now
     )
 
 

@@ -1,5 +1,8 @@
-"""What the file is made of. A member that may be left out is `UNSET` where it was: what a file
-leaves out stays as it is, or gets the table's default."""
+"""What the file is made of, but for the sections of other apps.
+
+A member that may be left out is `UNSET` where it was: what a file leaves out stays as it is, or
+gets the table's default.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ FORMAT: Final = "chatsite.configuration"
 VERSION: Final = 1
 """Raised when a reader of this version would misunderstand a file."""
 
-Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,15})?\Z")]
+Amount = Annotated[str, Meta(pattern=r"^[0-9]{1,16}(\.[0-9]{1,15})?\Z")]
 """Money; text, so that no figure becomes a binary fraction."""
 Moment = Annotated[datetime, Meta(tz=True)]
 GroupReference = Annotated[str, Meta(pattern=r"^[^/]+/[^/]+\Z")]
@@ -27,7 +30,8 @@ ModelReference = Annotated[str, Meta(pattern=r"^[^/]+/[^/]+/(?s:.+)\Z")]
 
 
 class Kind(StrEnum):
-    """What the parts of a file are about, in the order in which they are applied."""
+    """What the parts of a file are about, in the order in which they are applied; sections follow
+    with kinds of their own."""
 
     ENVIRONMENT = "environment"
     SITE = "site"
@@ -44,7 +48,7 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Something that a file speaks of: found by the members that `IDENTITY` names, within the part
     that has it among its `CHILDREN`."""
 
-    KIND: ClassVar[Kind]
+    KIND: ClassVar[str]
     IDENTITY: ClassVar[tuple[str, ...]] = ("name",)
     CHILDREN: ClassVar[tuple[str, ...]] = ()
 
@@ -120,7 +124,7 @@ class Tier(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         for name in ("input", "output", "cached"):
             if (figure := getattr(self, name)) is not None:
-                msgspec.structs.force_setattr(self, name, _plain(figure))
+                msgspec.structs.force_setattr(self, name, plain(figure))
 
 
 class Price(Part, frozen=True, kw_only=True):
@@ -176,7 +180,7 @@ class Abilities(Part, frozen=True, kw_only=True):
 
 
 class Configuration(Part, frozen=True, kw_only=True):
-    """The file as a whole."""
+    """The file as a whole; what is read and written has the sections too (sections.whole)."""
 
     KIND = Kind.SITE
     IDENTITY = ()
@@ -218,8 +222,9 @@ def as_told(moment: datetime) -> str:
     return str(msgspec.to_builtins(moment))
 
 
-def _plain(figure: str) -> str:
+def plain(figure: str) -> str:
+    """A figure without needless zeros."""
     return f"{Decimal(figure).normalize():f}"
 
 
-PARTS: Final[Mapping[Kind, type[Part]]] = {part.KIND: part for part in Part.__subclasses__()}
+PARTS: Final[Mapping[str, type[Part]]] = {part.KIND: part for part in Part.__subclasses__()}

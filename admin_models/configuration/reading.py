@@ -21,7 +21,7 @@ from msgspec import Struct, UnsetType
 
 from chat.cloudbase.errors import scrub
 
-from . import secrets
+from . import secrets, sections
 from .format import (
     FORMAT,
     VERSION,
@@ -32,21 +32,12 @@ from .format import (
     Moment,
     in_order,
 )
+from .steps import TOP, Problem
 
 S = TypeVar("S", bound=Struct)
 
-TOP: Final = "$"
-"""The place of the whole."""
 _SHOWN_LENGTH: Final = 60
 _CANNOT_BE_KEPT: Final = re.compile("[\0\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong, and where: a path such as `$.environments[0].name`, or a line and column."""
-
-    place: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +74,7 @@ def compact(text: str) -> str:
 def _read_members(value: Any) -> Reading:
     reader = _Reader()
     found = list(_oddities(value, TOP))
-    configuration = reader.struct(Configuration, value, TOP)
+    configuration = reader.struct(sections.whole(), value, TOP)
     secret = {problem.place for problem in found if problem.is_secret}
     problems = [Problem(each.place, each.sentence) for each in found]
     problems += [problem for problem in reader.problems if problem.place not in secret]

@@ -23,7 +23,7 @@ from admin_models.models import (
 
 from .format import Kind
 
-TABLES: Final[Mapping[Kind, type[Model]]] = {
+TABLES: Final[Mapping[str, type[Model]]] = {
     Kind.ENVIRONMENT: Environment,
     Kind.PACK: TokenPack,
     Kind.GROUP: ModelGroup,
@@ -45,27 +45,27 @@ _MOMENTS: Final = frozenset({"created_at", "expires_at", "tried_at", "valid_from
 _DEFAULT_ENVIRONMENT: Final = _("default environment")
 
 
-def column_of(kind: Kind, member: str) -> str:
+def column_of(kind: str, member: str) -> str:
     """The column that a member of the file is kept in."""
     if kind is Kind.GROUP and member == "enabled":
         return "status"
     return _COLUMNS.get(member, member)
 
 
-def member_of(kind: Kind, column: str) -> str:
+def member_of(kind: str, column: str) -> str:
     """The member of the file that a column is told by."""
     if kind is Kind.GROUP and column == "status":
         return "enabled"
     return next((member for member, name in _COLUMNS.items() if name == column), column)
 
 
-def columns(kind: Kind, members: Mapping[str, Any]) -> dict[str, Any]:
+def columns(kind: str, members: Mapping[str, Any]) -> dict[str, Any]:
     """Members as the tables hold them."""
     named = {column_of(kind, name): value for name, value in members.items()}
     return {name: _kept(name, value) for name, value in named.items()}
 
 
-def label(kind: Kind, member: str) -> str | Promise:
+def label(kind: str, member: str) -> str | Promise:
     """What people call a member."""
     if kind is Kind.SITE:
         return _DEFAULT_ENVIRONMENT

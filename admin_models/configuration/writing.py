@@ -27,10 +27,11 @@ from admin_models.preflight import noting
 from chat.cloudbase.control_plane import AIModelEntry
 from chat.cloudbase.errors import CloudBaseError
 
-from . import rows, secrets
+from . import rows, secrets, sections
 from .checking import named
 from .format import Kind
-from .planning import Key, Plan, Step, Verdict, is_kept_elsewhere
+from .planning import Plan, is_kept_elsewhere
+from .steps import Key, Step, Verdict
 
 _PLACE: Final = frozenset({"region", "is_international", "base_url", "control_url"})
 """Where an environment is: what was seen elsewhere says nothing about it."""
@@ -46,13 +47,15 @@ class Writer:
 
     def write(self, plan: Plan) -> None:
         """Do every step that does something."""
-        steps: defaultdict[Kind, list[Step]] = defaultdict(list)
+        steps: defaultdict[str, list[Step]] = defaultdict(list)
         for step in plan.to_do:
             steps[step.kind].append(step)
         self._environments = {row.env_id: row for row in Environment.objects.all()}
         self._groups = _groups()
         for kind, write in self._verbs().items():
             write(steps[kind])
+        for section in sections.registered():
+            section.write(self._actor, steps[section.kind])
 
     def _verbs(self) -> dict[Kind, Callable[[Sequence[Step]], None]]:
         """What writes what, in an order in which everything is there that is referred to."""

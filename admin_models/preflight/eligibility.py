@@ -160,7 +160,7 @@ def _why_none_pays(packs: Sequence[PostpayPackage]) -> str:
     if statuses == {PACK_DISABLED}:
         return _("The token pack is disabled.")
     if statuses == {PACK_EXPIRED, PACK_DISABLED}:
-        return _("The token packs are disabled or have expired.")
+        return _("No token pack pays: they have expired, are used up, or are disabled.")
     return _("The token pack is being switched to another version and cannot pay meanwhile.")
 
 

@@ -92,6 +92,7 @@ MEMBERS: Final[Mapping[str, Promise]] = {
     "created": _("added"),
     "currency": _("currency"),
     "deleted": _("deleted"),
+    "deleted_with": _("deleted together with"),
     "email": _("e-mail address"),
     "emails": _("e-mail addresses"),
     "hold": _("looks in a row"),

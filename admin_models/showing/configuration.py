@@ -13,12 +13,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from admin_models.configuration import rows
+from admin_models.configuration import rows, sections
 from admin_models.configuration.format import Kind
-from admin_models.configuration.planning import LOCAL, Lack, Plan, Step, Verdict
+from admin_models.configuration.planning import LOCAL, Plan
+from admin_models.configuration.steps import Lack, Step, Verdict
 from admin_models.showing import audit
 
-TITLES: Final[Mapping[Kind, Promise]] = {
+TITLES: Final[Mapping[str, Promise]] = {
     Kind.ENVIRONMENT: _("Environments"),
     Kind.SITE: _("Default environment"),
     Kind.PACK: _("Token packs"),
@@ -49,6 +50,10 @@ LACKS: Final[Mapping[Lack, Promise]] = {
     Lack.PERSON: _("These people are not here, and are left out of their teams:"),
     Lack.GROUP: _("Teams name these groups, which are neither here nor in the file:"),
     Lack.MODEL: _("Teams name these models, which are neither here nor in the file:"),
+    Lack.NAMED: _(
+        "These are neither here nor in the file, and what is for them is left out. Import it again "
+        "when they are here:"
+    ),
 }
 
 
@@ -117,7 +122,7 @@ def _sections(steps: Sequence[Step]) -> Iterator[Section]:
     for kind, found in groupby(steps, key=lambda step: step.kind):
         parts = list(found)
         yield Section(
-            title=str(TITLES[kind]),
+            title=str(section.title if (section := sections.of(kind)) else TITLES[kind]),
             lines=tuple(_line(step) for step in parts if step.verdict is not Verdict.SAME),
             same=tuple(_name(step) for step in parts if step.verdict is Verdict.SAME),
         )
@@ -148,6 +153,8 @@ def _rows(step: Step) -> tuple[audit.Row, ...]:
 
 def _label(step: Step, member: str) -> str:
     """What the audit log calls a member, or else its table."""
+    if section := sections.of(step.kind):
+        return section.label(member)
     column = rows.column_of(step.kind, member)
     if column == "status":
         return "is_enabled"  # here it is true or false
@@ -169,6 +176,8 @@ def _moment(text: str) -> str:
 
 def _name(step: Step) -> str:
     """What a part is called; those above it come first."""
+    if section := sections.of(step.kind):
+        return section.name(step)
     if step.kind is Kind.EVERYONE:
         return gettext("Everyone")
     if step.kind is Kind.SITE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -54,6 +55,11 @@ def filled(sentence: str, params: Mapping[str, Any]) -> str:
 def said_by(code: str, params: Mapping[str, Any]) -> str:
     """The sentence of an error that is known by its code."""
     return filled(errors.user_message_for(code), params)
+
+
+def said_of(code: str) -> str:
+    """The sentence of errors of which nobody knows any more what else was told: that stays open."""
+    return said_by(code, defaultdict(lambda: "…"))
 
 
 def age_of(at: datetime | None) -> str:

@@ -15,10 +15,12 @@ from admin_models.configuration import applying, exporting, reading
 from admin_models.configuration.applying import NotApplied
 from admin_models.configuration.format import Configuration, written
 from admin_models.configuration.planning import Plan
-from admin_models.configuration.reading import Problem
+from admin_models.configuration.steps import Problem
 from admin_models.forms.configuration import ImportForm
 from admin_models.showing import configuration as showing
 from admin_models.views.access import StaffRequest, for_staff
+from chat.forms import pace
+from chat.limits.errors import TooManyUploads
 
 MOST_PROBLEMS = 200
 """So many are listed; whoever has more begins with these."""
@@ -41,6 +43,10 @@ def import_(request: StaffRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request, ImportForm())
     form = ImportForm(request.POST, request.FILES)
+    try:
+        pace.check_upload(request.user.pk)
+    except TooManyUploads as refusal:
+        return _too_many(request, form, refusal)
     if not form.is_valid():
         return _page(request, form.shown_again(), status=422)
     text = form.cleaned_data["text"]
@@ -53,6 +59,16 @@ def import_(request: StaffRequest) -> HttpResponse:
     if plan.problems:
         return _refused(request, form, plan.problems)
     return _previewed(request, plan, text)
+
+
+def _too_many(request: StaffRequest, form: ImportForm, refusal: TooManyUploads) -> HttpResponse:
+    """The form again, with what was sent as its text: a browser would want the file chosen anew."""
+    if form.is_valid():
+        form.data = {**dict(form.data.items()), "text": form.cleaned_data["text"]}
+    form.add_error(None, gettext(refusal.user_message) % refusal.params)
+    response = _page(request, form.shown_again(), status=429)
+    response["Retry-After"] = str(refusal.params["wait"])
+    return response
 
 
 def _confirmed(

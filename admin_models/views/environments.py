@@ -85,7 +85,10 @@ def delete(request: StaffRequest, pk: int) -> HttpResponse:
     context = {
         "environment": environment,
         "models": _models_of(environment),
-        "uses": dependents.of(AIModel.objects.filter(group__environment=environment)),
+        "uses": dependents.of(
+            AIModel.objects.filter(group__environment=environment),
+            Environment.objects.filter(pk=pk),
+        ),
     }
     return render(request, "admin_models/delete.html", context)
 

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from admin_models import teams
+from admin_models import dependents, teams
 from admin_models.forms.teams import TeamForm
 from admin_models.models import Team
 from admin_models.views.access import StaffRequest, for_staff
@@ -41,7 +41,11 @@ def delete(request: StaffRequest, pk: int) -> HttpResponse:
     """Delete a team if that is confirmed."""
     found = get_object_or_404(Team, pk=pk, is_everyone=False)
     if request.method != "POST":
-        context = {"team": found, "people": found.members.order_by("username")}
+        context = {
+            "team": found,
+            "people": found.members.order_by("username"),
+            "uses": dependents.of(Team.objects.filter(pk=pk)),
+        }
         return render(request, "admin_models/team_delete.html", context)
     teams.delete(request.user, found)
     messages.success(request, gettext("%(name)s was deleted.") % {"name": found.name})

@@ -15,6 +15,7 @@ from admin_models import currencies
 from admin_models.forms.addresses import validate_outgoing
 from admin_models.forms.groups import SecretField
 from admin_models.models import Environment
+from chat.cloudbase.errors import IllegalBaseUrl
 from chat.models import AlertRecipient, AlertRule
 from chat.operations.alerts import kinds
 
@@ -209,11 +210,23 @@ class RecipientForm(forms.Form):
         return emails
 
     def clean_url(self) -> str:
-        """An address that may be called, as far as that can be said without calling it."""
+        """An address that may be called, as far as that can be said without calling it. It may
+        have a query, by which many receivers know who may post."""
         url: str = self.cleaned_data["url"].strip()
         if url:
-            validate_outgoing(url)
+            self._check_address(url)
         return url
+
+    def _check_address(self, url: str) -> None:
+        place, _mark, query = url.partition("?")
+        sentence = _("Write a whole address, for example https://example.org/hook?key=1.")
+        wrong = ValidationError(sentence, code="address")
+        if not query.isprintable() or set(query) & set(" #\\"):
+            raise wrong
+        try:
+            validate_outgoing(place)
+        except ValidationError as error:
+            raise (wrong if error.code == IllegalBaseUrl.code else error) from None
 
     def clean(self) -> dict[str, Any]:
         """Refuse one that nothing would reach."""

@@ -11,8 +11,8 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from chat.figures.spans import Dimension
 from chat.forms.usage import RowsForm, UsageForm
-from chat.ledger.spans import Dimension
 from chat.operations import splits
 from chat.operations.exports import Format
 from chat.operations.exports.rows import Rows
@@ -38,7 +38,7 @@ class ExportForm(RowsForm):
         label=_("Export"), choices=What, initial=What.ROWS, widget=forms.RadioSelect
     )
     step = forms.ChoiceField(
-        label=_("Steps"), required=False, choices=[("day", _("days")), ("hour", _("hours"))]
+        label=_("Step length"), required=False, choices=[("day", _("days")), ("hour", _("hours"))]
     )
     by = forms.ChoiceField(
         label=_("Sums are by"),

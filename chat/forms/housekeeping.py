@@ -36,6 +36,10 @@ _WORDS: Final = {
         _("The environment is asked again when that is needed."),
     ),
     Kind.ALERTS: (_("Alerts that are over, days"), _("With the notices that were sent.")),
+    Kind.RECONCILIATIONS: (
+        _("Comparisons with environments, months"),
+        _("What an environment said was used on a day, and how that differed from the ledger."),
+    ),
 }
 """How the field of each kind is called, and what deleting it means."""
 _TRIES: Final = rates.Rate(times=5, seconds=300)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final
@@ -13,8 +14,9 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from admin_models import currencies
+from admin_models import audit, currencies
 from admin_models.models import AIModel, Environment, Team
+from admin_models.showing.figures import grouped
 from chat.limits import changes
 from chat.limits.counting import parts_of
 from chat.models import Limit
@@ -117,6 +119,8 @@ class LimitForm(forms.Form):
         _("only tell people"),
         _("People hear of the first kind from four fifths on."),
     )
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    """What the limit was when the form was shown."""
 
     def __init__(self, limit: Limit, data: Any = None) -> None:
         """Of `limit`, which may be new; empty fields narrow it by nothing."""
@@ -124,6 +128,8 @@ class LimitForm(forms.Form):
             data, initial=_initial(limit) if limit.pk else {"zone": settings.TIME_ZONE}
         )
         self.limit = limit
+        self.mark = _mark(limit) if limit.pk else ""
+        self.initial["seen"] = self.mark
 
     def clean_amount(self) -> Decimal:
         amount: Decimal = self.cleaned_data["amount"]
@@ -140,6 +146,21 @@ class LimitForm(forms.Form):
                 params={"zone": zone},
             )
         return zone
+
+    def clean_seen(self) -> str:
+        """Refuse once to replace what somebody else saved after the form was shown."""
+        seen: str = self.cleaned_data["seen"]
+        if seen and seen != self.mark:
+            self.data = self.data.copy()
+            self.data["seen"] = self.mark
+            self.add_error(
+                None,
+                _(
+                    "This limit was changed meanwhile. Below is what you entered; save again to "
+                    "replace what it is now."
+                ),
+            )
+        return seen
 
     def clean(self) -> dict[str, Any]:
         self._clean_amount_of_measure()
@@ -186,18 +207,23 @@ class LimitForm(forms.Form):
 
     def _clean_model(self) -> None:
         model, environment = self.cleaned_data.get("model"), self.cleaned_data.get("environment")
-        if model and environment and model.group.environment_id != environment.pk:
+        if model and environment and model.group.environment.env_id != environment.env_id:
             self.add_error("model", _("This model is in another environment."))
 
-    def keep(self, actor: User) -> Limit:
+    def keep(self, actor: audit.Actor) -> Limit:
         """Save and record it; expects the form to be valid."""
-        values = dict(self.cleaned_data)
+        limit = self.filled_in()
+        changes.save(actor, limit)
+        return limit
+
+    def filled_in(self) -> Limit:
+        """The limit as it was typed, not saved; expects the form to be valid."""
+        values = {name: value for name, value in self.cleaned_data.items() if name != "seen"}
         amount: Decimal = values.pop("amount")
         is_money = values["measure"] == Measure.MONEY
         self.limit.parts = parts_of(amount) if is_money else int(amount)
         for name, value in values.items():
             setattr(self.limit, name, value)
-        changes.save(actor, self.limit)
         return self.limit
 
 
@@ -207,5 +233,11 @@ def _initial(limit: Limit) -> dict[str, Any]:
     return {
         **{name: getattr(limit, name) for name in names},
         **{name: "yes" if value else "no" for name, value in told.items()},
-        "amount": limit.amount,
+        "amount": grouped(Decimal(limit.amount)).replace(",", ""),
     }
+
+
+def _mark(limit: Limit) -> str:
+    """Tells whether a limit is still the same; also to a browser, to which it says nothing."""
+    told = ((name, str(value)) for name, value in _initial(limit).items())
+    return hashlib.sha256(repr(sorted(told)).encode()).hexdigest()[:16]

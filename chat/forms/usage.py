@@ -13,8 +13,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
 from admin_models.models import Environment, Team
+from chat.figures.spans import Dimension, Narrowing, Span
 from chat.ledger import corrections
-from chat.ledger.spans import Dimension, Narrowing, Span
 from chat.models import LIVE, Status, Usage
 from chat.models.amounts import LARGEST, PLACES
 from chat.operations import periods, splits
@@ -54,7 +54,7 @@ class UsageForm(forms.Form):
     since = _day(_("From"))
     until = _day(_("Until (included)"))
     step = forms.ChoiceField(
-        label=_("Steps"),
+        label=_("Step length"),
         required=False,
         choices=[("", _("fitting")), ("hour", _("hours")), ("day", _("days"))],
     )
@@ -257,9 +257,12 @@ class CorrectionForm(forms.Form):
         help_text=_("In the currency of the row. Empty: what the tokens cost at the row's prices."),
         widget=forms.NumberInput(attrs={"inputmode": "decimal", "step": "any"}),
     )
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    """How many corrections there were when the form was shown."""
 
     def __init__(self, row: Usage, data: Any = None) -> None:
-        super().__init__(data)
+        """Of a row with its corrections."""
+        super().__init__(data, initial={"seen": len(row.corrections.all())})
         for name, label in _DELTAS.items():
             self.fields[name] = forms.IntegerField(
                 label=label,
@@ -272,9 +275,22 @@ class CorrectionForm(forms.Form):
             del self.fields["cost"]
         self.order_fields([*_DELTAS, "cost", "reason"])
 
+    def expect(self, number: int) -> None:
+        """Raise ValidationError once if there are another `number` of corrections now than the
+        form was shown with: a second click adds nothing."""
+        seen = self.cleaned_data["seen"]
+        if seen and seen != str(number):
+            self.data = self.data.copy()
+            self.data["seen"] = str(number)
+            text = _("A correction was added meanwhile; it stands above. Is this another one?")
+            raise ValidationError(text, code="late")
+
     def refuse(self, error: ValidationError) -> None:
-        """Say what the ledger does not take, where there is a field for it."""
-        for name, wrong in error.update_error_dict({}).items():
+        """Say what the ledger does not take, where there is a field for it; of a sum that is wrong
+        because of one, nothing."""
+        told = error.update_error_dict({})
+        named = {name: wrong for name, wrong in told.items() if name in self.fields}
+        for name, wrong in named.items() or told.items():
             self.add_error(name if name in self.fields else None, wrong)
 
     @property

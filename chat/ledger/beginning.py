@@ -7,8 +7,8 @@ from typing import Final
 
 from django.db.models import Model
 
-from chat.ledger import spans
-from chat.models import DayTotal, Retention, SiteDayTotal, Speed
+from chat.figures import spans
+from chat.models import DaySpeeds, DayTotal, Retention, SiteDaySpeeds, SiteDayTotal
 
 EVER: Final = datetime(1970, 1, 2, tzinfo=UTC)
 """Before any row."""
@@ -35,6 +35,6 @@ def first_day() -> date:
 
 def since(table: type[Model]) -> dict[str, date | datetime]:
     """What narrows the totals of `table` to those whose rows are all there."""
-    if table in (SiteDayTotal, DayTotal):
+    if table in (SiteDayTotal, DayTotal, SiteDaySpeeds, DaySpeeds):
         return {"day__gte": first_day()}
-    return {"at__gte": spans.begin_of(first_day()) if table is Speed else first_hour()}
+    return {"at__gte": first_hour()}

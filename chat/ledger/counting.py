@@ -3,25 +3,36 @@ and tests hold the two against each other."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from django.db.models import Model
 
-from chat.ledger import spans, speeds
-from chat.models import DayTotal, Failure, HourTotal, SiteDayTotal, Speed, Status, Usage
-from chat.models.totals import PLACE, SUMMED
+from chat.figures import spans, speeds
+from chat.models import (
+    DaySpeeds,
+    DayTotal,
+    Failure,
+    HourTotal,
+    SiteDaySpeeds,
+    SiteDayTotal,
+    Status,
+    Usage,
+)
+from chat.models.totals import PLACE, SUMMED, TIMED
 
 Key = tuple[Any, ...]
-Counts = Mapping[str, int | Decimal]
+Counts = Mapping[str, Any]
+"""Numbers, amounts of money or texts, by column; all of them are added up by `+`."""
 
 KEYS: Final[Mapping[type[Model], tuple[str, ...]]] = {
     HourTotal: ("at", *PLACE, "confidence", "currency"),
     SiteDayTotal: ("day", *PLACE, "confidence", "currency"),
     DayTotal: ("day", "user_pk", *PLACE, "confidence", "currency"),
-    Speed: ("at", *PLACE, "measure", "bucket"),
+    SiteDaySpeeds: ("day", *PLACE),
+    DaySpeeds: ("day", "user_pk", *PLACE),
     Failure: ("at", *PLACE, "stage", "code", "was_called"),
 }
 """What there is one total for, in each table."""
@@ -29,7 +40,8 @@ COUNTED: Final[Mapping[type[Model], tuple[str, ...]]] = {
     HourTotal: SUMMED,
     SiteDayTotal: SUMMED,
     DayTotal: SUMMED,
-    Speed: ("requests",),
+    SiteDaySpeeds: TIMED,
+    DaySpeeds: TIMED,
     Failure: ("answers",),
 }
 """What a total counts."""
@@ -39,8 +51,8 @@ class Additions:
     """What is to be added to the totals: counts by table and key."""
 
     def __init__(self) -> None:
-        self.of: Mapping[type[Model], defaultdict[Key, Counter[str]]] = {
-            table: defaultdict(Counter) for table in KEYS
+        self.of: Mapping[type[Model], defaultdict[Key, dict[str, Any]]] = {
+            table: defaultdict(dict) for table in KEYS
         }
 
     def take_in(self, row: Usage) -> None:
@@ -54,10 +66,9 @@ class Additions:
         self._add(DayTotal, (day, row.user_id or 0, *sort), sums)
         if row.corrects_id is not None:
             return
-        facts = (row.first_token_seconds, row.duration_seconds, row.completion_tokens)
-        for measure, value in speeds.measured(*facts):
-            what = (*place, str(measure), speeds.bucket_of(value))
-            self._add(Speed, (spans.begin_of(day), *what), {"requests": 1})
+        if texts := _speeds_of(row):
+            self._add(SiteDaySpeeds, (day, *place), texts)
+            self._add(DaySpeeds, (day, row.user_id or 0, *place), texts)
         if row.final_status == Status.FAILED:
             way = (row.error_stage, row.error_code, True)
             self._add(Failure, (hour, *place, *way), {"answers": 1})
@@ -71,12 +82,12 @@ class Additions:
     def _add(self, table: type[Model], key: Key, counts: Counts) -> None:
         total = self.of[table][key]
         for name, count in counts.items():
-            total[name] += count  # type: ignore[assignment]  # an amount of money is a Decimal
+            total[name] = total[name] + count if name in total else count
 
 
 def _sums_of(row: Usage) -> Counts:
     is_request = row.corrects_id is None
-    sums: dict[str, int | Decimal] = {
+    sums: dict[str, Any] = {
         "requests" if is_request else "corrections": 1,
         "prompt_tokens": row.prompt_tokens or 0,
         "completion_tokens": row.completion_tokens or 0,
@@ -89,7 +100,16 @@ def _sums_of(row: Usage) -> Counts:
     if is_request:
         sums[str(row.final_status)] = 1
         sums["uncosted"] = int(bool(row.currency) and row.cost is None)
+        sums["questions"] = int(row.kind == Usage.Kind.CHAT and row.step == 0)
     return sums
+
+
+def _speeds_of(row: Usage) -> Counts:
+    facts = (row.first_token_seconds, row.duration_seconds, row.completion_tokens)
+    return {
+        measure.value: speeds.text_of({speeds.bucket_of(value): 1})
+        for measure, value in speeds.measured(*facts)
+    }
 
 
 def additions(rows: Iterable[Usage], failures: Iterable[Failure]) -> Additions:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any, Final
 
 from django.db.models import Count, F, Max, Min, Model, QuerySet
 
-from chat.ledger import beginning, spans, speeds
+from chat.figures import spans, speeds
+from chat.figures.sources import OF_ROWS, SUM, Source, UtcHour, moment_of
+from chat.figures.spans import Span
+from chat.ledger import beginning
 from chat.ledger.counting import KEYS, Key
-from chat.ledger.sources import SUM, Source, UtcHour, moment_of
-from chat.ledger.spans import Span
-from chat.models import DayTotal, HourTotal, SiteDayTotal, Speed, Status, Usage
+from chat.models import (
+    DaySpeeds,
+    DayTotal,
+    HourTotal,
+    SiteDaySpeeds,
+    SiteDayTotal,
+    Status,
+    Usage,
+)
 from chat.models.totals import SUMMED
 
 _PLACE: Final = ("env_id", "group_name", "requested_model", "agent", "kind")
@@ -25,8 +34,8 @@ def of(table: type[Model]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
         return _sums(table, _hours())
     if table in (SiteDayTotal, DayTotal):
         return (found for day in days() for found in _sums(table, _day(day)))
-    if table is Speed:
-        return (found for day in days() for found in _speeds(day))
+    if table in (SiteDaySpeeds, DaySpeeds):
+        return (found for day in days() for found in _speeds(table, day))
     return _failures()
 
 
@@ -69,15 +78,18 @@ def _sums(table: type[Model], source: Source) -> Iterator[tuple[Key, Mapping[str
         yield tuple(row[name] for name in columns), {name: row[SUM + name] for name in SUMMED}
 
 
-def _speeds(day: date) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+def _speeds(table: type[Model], day: date) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+    timed = _rows_of(day).filter(first_token_seconds__isnull=False, corrects__isnull=True)
+    columns = [OF_ROWS[name] for name in KEYS[table][1:]]
     facts = ("first_token_seconds", "duration_seconds", "completion_tokens")
-    rows = _rows_of(day).filter(first_token_seconds__isnull=False, corrects__isnull=True)
-    begin, counts = spans.begin_of(day), Counter[Key]()
-    for row in rows.order_by().values_list(*_PLACE, *facts).iterator():
-        place = row[: len(_PLACE)]
-        for measure, value in speeds.measured(*row[len(_PLACE) :]):
-            counts[begin, *place, str(measure), speeds.bucket_of(value)] += 1
-    return ((key, {"requests": requests}) for key, requests in counts.items())
+    counts: defaultdict[Key, defaultdict[str, Counter[int]]]
+    counts = defaultdict(lambda: defaultdict(Counter))
+    for row in timed.order_by().values_list(*columns, *facts).iterator():
+        key = (day, *row[: len(columns)])
+        for measure, value in speeds.measured(*row[len(columns) :]):
+            counts[key][measure.value][speeds.bucket_of(value)] += 1
+    for key, of_it in counts.items():
+        yield key, {name: speeds.text_of(found) for name, found in of_it.items()}
 
 
 def _failures() -> Iterator[tuple[Key, Mapping[str, Any]]]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
+from itertools import chain
 from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import DateField, Max, Model, QuerySet, Sum
 
-from chat.ledger import beginning, counting, full_count, spans
-from chat.ledger.counting import COUNTED, KEYS, Key
-from chat.models import DayTotal, Failure, Usage
+from chat.figures import spans, speeds
+from chat.ledger import beginning, counting, full_count
+from chat.ledger.counting import COUNTED, KEYS, Counts, Key
+from chat.models import DaySpeeds, DayTotal, Failure, HourTotal, SiteDayTotal, Usage
 from chat.models.amounts import AmountField
+
+_SUMMED: Final = (HourTotal, SiteDayTotal, DayTotal, Failure)
+"""Of numbers; the others keep texts."""
+AT_ONCE: Final = 500
+"""Texts that one statement adds to."""
 
 # Kept
 
@@ -38,33 +45,59 @@ def failure(at: datetime, **members: Any) -> Failure:
 def forget_person(user_pk: int) -> None:
     """Add the totals of a person to those of nobody who is known; in the transaction that takes
     the person off the rows."""
-    keys, theirs = KEYS[DayTotal], DayTotal.objects.filter(user_pk=user_pk)
-    found = list(theirs.values_list(*keys, *COUNTED[DayTotal]))
-    theirs.delete()
-    place = keys.index("user_pk")
-    _upsert(
-        DayTotal,
-        {
-            (*row[:place], 0, *row[place + 1 : len(keys)]): dict(
-                zip(COUNTED[DayTotal], row[len(keys) :], strict=True)
-            )
-            for row in found
-        },
-    )
+    for table in (DayTotal, DaySpeeds):
+        keys, theirs = KEYS[table], table.objects.filter(user_pk=user_pk)
+        place = keys.index("user_pk")
+        found = dict(_counts_in(theirs))
+        theirs.delete()
+        _upsert(
+            table, {(*key[:place], 0, *key[place + 1 :]): counts for key, counts in found.items()}
+        )
 
 
-def _upsert(table: type[Model], additions: Mapping[Key, Mapping[str, Any]]) -> None:
+def _upsert(table: type[Model], additions: Mapping[Key, Counts]) -> None:
     if not additions:
         return
-    converted = _converted(table)
-    rows = []
-    for key, counts in sorted(additions.items(), key=lambda item: item[0]):
-        row = [*key, *(counts.get(name, 0) for name in COUNTED[table])]
-        for position, convert in converted.items():
-            row[position] = convert(row[position], connection)
-        rows.append(row)
+    rows = [_written(table, *addition) for addition in sorted(additions.items(), key=_by_key)]
+    if table in _SUMMED:
+        with connection.cursor() as cursor:
+            cursor.executemany(_statement(table, 1), rows)
+        return
+    for begin in range(0, len(rows), AT_ONCE):
+        _append(table, rows[begin : begin + AT_ONCE])
+
+
+def _append(table: type[Model], rows: Sequence[Sequence[Any]]) -> None:
+    """Add to texts, and write those anew that became long: they are locked for us now."""
     with connection.cursor() as cursor:
-        cursor.executemany(_statement(table), rows)
+        lengths = " + ".join(f"LENGTH({name})" for name in COUNTED[table])
+        cursor.execute(
+            f"{_statement(table, len(rows))} RETURNING id, {lengths}", [*chain.from_iterable(rows)]
+        )
+        long = [pk for pk, length in cursor.fetchall() if length > speeds.LONG]
+    if long:
+        shortened = table._default_manager.in_bulk(long).values()
+        for total in shortened:
+            for name in COUNTED[table]:
+                setattr(total, name, _shorter(getattr(total, name)))
+        table._default_manager.bulk_update(shortened, COUNTED[table])
+
+
+def _shorter(text: str) -> str:
+    return speeds.text_of(speeds.counts_of(text))
+
+
+def _by_key(addition: tuple[Key, Counts]) -> Key:
+    return addition[0]
+
+
+def _written(table: type[Model], key: Key, counts: Counts) -> list[Any]:
+    """The values of a row, as the database takes them."""
+    nothing = 0 if table in _SUMMED else ""
+    row = [*key, *(counts.get(name, nothing) for name in COUNTED[table])]
+    for position, convert in _converted(table).items():
+        row[position] = convert(row[position], connection)
+    return row
 
 
 @cache
@@ -78,16 +111,16 @@ def _converted(table: type[Model]) -> Mapping[int, Callable[..., Any]]:
     }
 
 
-@cache
-def _statement(table: type[Model]) -> str:
+@lru_cache
+def _statement(table: type[Model], rows: int) -> str:
     """SQLite and PostgreSQL understand it alike; the names are our own columns."""
     name, keys, counted = table._meta.db_table, KEYS[table], COUNTED[table]
-    columns = ", ".join((*keys, *counted))
-    places = ", ".join("%s" for _ in (*keys, *counted))
-    sums = ", ".join(f"{each} = {name}.{each} + excluded.{each}" for each in counted)
+    columns, plus = (*keys, *counted), "+" if table in _SUMMED else "||"
+    row = f"({', '.join('%s' for _ in columns)})"
+    sums = ", ".join(f"{each} = {name}.{each} {plus} excluded.{each}" for each in counted)
     return (
-        f"INSERT INTO {name} ({columns}) VALUES ({places}) "  # noqa: S608  # see above
-        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sums}"
+        f"INSERT INTO {name} ({', '.join(columns)}) "  # noqa: S608  # see above
+        f"VALUES {', '.join([row] * rows)} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sums}"
     )
 
 
@@ -176,9 +209,14 @@ def _differences(table: type[Model]) -> Iterator[Difference]:
             yield Difference(table._meta.db_table, named, *of_it)
 
 
-def _kept(table: type[Model]) -> Iterator[tuple[Key, dict[str, Any]]]:
-    keys, counted = KEYS[table], COUNTED[table]
-    for row in _remade(table).values_list(*keys, *counted).iterator():
+def _kept(table: type[Model]) -> Iterator[tuple[Key, Counts]]:
+    for key, counts in _counts_in(_remade(table)):
+        yield key, counts if table in _SUMMED else {n: _shorter(text) for n, text in counts.items()}
+
+
+def _counts_in(rows: QuerySet[Any]) -> Iterator[tuple[Key, Counts]]:
+    keys, counted = KEYS[rows.model], COUNTED[rows.model]
+    for row in rows.values_list(*keys, *counted).iterator():
         yield row[: len(keys)], dict(zip(counted, row[len(keys) :], strict=True))
 
 

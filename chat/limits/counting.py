@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any, Final
 
-from django.db.models import Count, QuerySet, Sum
-
+from chat.figures import sources
+from chat.figures.sources import SUM, Source
+from chat.figures.spans import Narrowing, Span
 from chat.limits.periods import Period
 from chat.limits.rules import Rule
 from chat.models import Limit, Usage
@@ -38,51 +41,47 @@ def _is_a_message(row: Usage) -> bool:
 
 
 def used(rule: Rule, period: Period, person_pk: int = 0) -> int:
-    """What the whole ledger says of a period, of one person or (0) of all; one query."""
-    rows = _rows(rule, period)
-    if person_pk:
-        rows = rows.filter(user=person_pk)
-    total = rows.aggregate(total=_sum(rule.limit))["total"]
-    return _in_parts(rule.limit, total)
+    """What the whole ledger says of a period, of one person or (0) of all; at most seven queries,
+    however much there is: whole hours and days come from the totals."""
+    if period.end is None:  # of what is under way the ledger knows nothing
+        return 0
+    narrowing = replace(_narrowing(rule), user_pk=person_pk)
+    known = sources.of_people if narrowing.is_personal else sources.of_days
+    found = known(Span(period.begin, period.end), narrowing)
+    return sum(parts for source in found for _key, parts in _counted(rule.limit, source))
 
 
 def used_by(rule: Rule, period: Period, people: Collection[int]) -> Mapping[int, int]:
-    """The same of each of these people, in one query."""
-    rows = _rows(rule, period).filter(user__in=people).order_by().values_list("user_id")
-    totals = dict(rows.annotate(total=_sum(rule.limit)))
-    return {pk: _in_parts(rule.limit, totals.get(pk)) for pk in people}
+    """The same of each of these people, who are all among those whom the rule concerns; at most
+    three queries for all."""
+    totals = dict.fromkeys(people, 0)
+    if period.end is not None:
+        narrowing = replace(_narrowing(rule), people=frozenset(people))
+        for source in sources.of_people(Span(period.begin, period.end), narrowing):
+            for (pk,), parts in _counted(rule.limit, source, "user_pk"):
+                totals[pk] += parts
+    return totals
 
 
-def _rows(rule: Rule, period: Period) -> QuerySet[Usage]:
-    """The ledger rows that count."""
-    if period.end is None:  # of what is under way the ledger knows nothing
-        return Usage.objects.none()
-    rows = Usage.objects.filter(created_at__gte=period.begin, created_at__lt=period.end)
-    if rule.people is not None:
-        rows = rows.filter(user__in=rule.people)
-    if rule.env_id:
-        rows = rows.filter(env_id=rule.env_id)
-    if rule.model is not None:
-        env_id, group, model = rule.model
-        rows = rows.filter(env_id=env_id, group_name=group, requested_model=model)
-    match rule.limit.measure:
-        case Limit.Measure.MONEY:
-            return rows.filter(currency=rule.limit.currency)
-        case Limit.Measure.MESSAGES:
-            return rows.filter(kind=Usage.Kind.CHAT, step=0, corrects=None)
-    return rows
+def _narrowing(rule: Rule) -> Narrowing:
+    env_id, group, model = rule.model or (rule.env_id, "", "")
+    return Narrowing(env_id=env_id, group_name=group, model_name=model, people=rule.people)
 
 
-def _sum(limit: Limit) -> Sum | Count:
-    match limit.measure:
-        case Limit.Measure.TOKENS:
-            return Sum("total_tokens")
-        case Limit.Measure.MONEY:
-            return Sum("cost")
-    return Count("pk")
+_SUMMED: Final = {
+    Limit.Measure.TOKENS: "total_tokens",
+    Limit.Measure.MONEY: "cost",
+    Limit.Measure.MESSAGES: "questions",
+}
 
 
-def _in_parts(limit: Limit, total: int | Decimal | None) -> int:
-    if isinstance(total, Decimal) and limit.measure == Limit.Measure.MONEY:
-        return parts_of(total)
-    return int(total or 0)
+def _counted(limit: Limit, source: Source, *keys: str) -> Iterator[tuple[tuple[Any, ...], int]]:
+    """What a source says of a limit, by `keys` and currency."""
+    measure = Limit.Measure(limit.measure)
+    name, is_money = _SUMMED[measure], measure is Limit.Measure.MONEY
+    for row in source.grouped(*keys, "currency", summed=(name,)):
+        total = row[SUM + name]
+        if not is_money:
+            yield tuple(row[key] for key in keys), total
+        elif row["currency"] == limit.currency:
+            yield tuple(row[key] for key in keys), parts_of(total)

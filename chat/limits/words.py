@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 from django.utils import dateformat, timezone
@@ -58,7 +60,15 @@ def phrase(facts: Facts) -> str:
     if facts.environment:
         words = {"environment": facts.environment}
         pieces.append(gettext("in the environment %(environment)s") % words)
-    return " ".join(pieces)
+    return reduce(_joined, pieces)
+
+
+def renamed(phrase: str, name: str, new_name: str) -> str:
+    """The English phrase of a limit that is for a person, under another name of theirs."""
+    ends = "$| with the model | in the environment "
+    return re.sub(
+        f" for {re.escape(name)}(?={ends})", lambda _: f" for {new_name}", phrase, count=1
+    )
 
 
 def told(stored: Mapping[str, Any] | None) -> dict[str, str]:
@@ -86,6 +96,10 @@ def moment(when: datetime) -> str:
     local = timezone.localtime(when)
     is_later = local.date() > timezone.localdate()
     return dateformat.format(local, "Y-m-d H:i T" if is_later else "H:i T")
+
+
+def _joined(some: str, more: str) -> str:
+    return gettext("%(some)s %(more)s") % {"some": some, "more": more}
 
 
 def _how_much(facts: Facts) -> str:

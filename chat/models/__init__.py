@@ -15,7 +15,7 @@ from .jobs import JobState
 from .limits import Counter, Hold, Limit
 from .reconciliation import Reconciliation
 from .tokens import ApiToken
-from .totals import DayTotal, Failure, HourTotal, SiteDayTotal, Speed
+from .totals import DaySpeeds, DayTotal, Failure, HourTotal, SiteDaySpeeds, SiteDayTotal
 from .usage import Usage
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Checkpoint",
     "Conversation",
     "Counter",
+    "DaySpeeds",
     "DayTotal",
     "Failure",
     "Hold",
@@ -37,8 +38,8 @@ __all__ = [
     "Message",
     "Reconciliation",
     "Retention",
+    "SiteDaySpeeds",
     "SiteDayTotal",
-    "Speed",
     "Status",
     "Usage",
     "Worker",

@@ -24,10 +24,14 @@ class Retention(models.Model):
         LISTS = "lists", pgettext_lazy("data that is kept", "Earlier lists of models")
         OBSERVATIONS = "observations", pgettext_lazy("data that is kept", "Answers of environments")
         ALERTS = "alerts", pgettext_lazy("data that is kept", "Alerts that are over")
+        RECONCILIATIONS = (
+            "reconciliations",
+            pgettext_lazy("data that is kept", "Comparisons with environments"),
+        )
 
     kind = models.CharField(max_length=16, choices=Kind, primary_key=True)
     keep = models.PositiveSmallIntegerField(null=True)
-    """Days, or months of the ledger and the audit log; None: for ever."""
+    """Days, or months, as its rule counts; None: for ever."""
     gone_before = models.DateTimeField(null=True)
     """What is older was deleted, or is being deleted."""
 

@@ -33,6 +33,8 @@ class _Sums(_Place):
     """Empty: rows of a model without a price."""
     requests = models.BigIntegerField(default=0)
     """Corrections are none."""
+    questions = models.BigIntegerField(default=0)
+    """Requests that are the first of an answer; further steps belong to the same question."""
     corrections = models.BigIntegerField(default=0)
     done = models.BigIntegerField(default=0)
     stopped = models.BigIntegerField(default=0)
@@ -67,6 +69,7 @@ SUMMED = (
     "units",
     "cost",
     "uncosted",
+    "questions",
 )
 
 
@@ -122,29 +125,51 @@ class DayTotal(_Sums):
         return f"{self.day}: {self.model_name}, {self.requests} requests of {self.user_pk}"
 
 
-class Speed(_Place):
-    """How many requests of a day were how fast."""
+class _Speeds(_Place):
+    """How many requests of a day and a place were how fast; see chat.figures.speeds for the texts.
 
-    class Measure(models.TextChoices):
-        FIRST_TOKEN = "first_token"  # noqa: S105  # seconds
-        RATE = "rate"  # tokens a second
+    Days are those of `TIME_ZONE`. Of hours the ledger's own rows tell.
+    """
 
-    at = models.DateTimeField()
-    """When the day begins. Of hours the ledger's own rows tell."""
-    measure = models.CharField(max_length=16, choices=Measure)
-    bucket = models.IntegerField()
-    """See chat.ledger.speeds."""
-    requests = models.BigIntegerField(default=0)
+    day = models.DateField()
+    first_token = models.TextField(default="")
+    """By seconds."""
+    rate = models.TextField(default="")
+    """By tokens a second."""
+
+    class Meta:
+        abstract = True
+
+
+class SiteDaySpeeds(_Speeds):
+    """The speeds of a day, of everybody."""
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["at", *PLACE, "measure", "bucket"], name="one_count_a_speed"
-            )
+            models.UniqueConstraint(fields=["day", *PLACE], name="one_of_speeds_a_day_of_all")
         ]
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d}: {self.measure} {self.bucket}, {self.requests} requests"
+        return f"{self.day}: {self.model_name}"
+
+
+class DaySpeeds(_Speeds):
+    """The speeds of a day and a person."""
+
+    user_pk = models.BigIntegerField(default=0)
+    """0: nobody who is known."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["day", "user_pk", *PLACE], name="one_of_speeds_a_day")
+        ]
+        indexes = [models.Index(fields=["user_pk", "day"], name="speeds_of_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.model_name} of {self.user_pk}"
+
+
+TIMED = ("first_token", "rate")
 
 
 class Failure(_Place):

@@ -16,12 +16,10 @@ from .amounts import AmountField
 from .conversations import Conversation, Message, Status
 
 
-def _reference(to: Any, name: Any = None, *, related_name: str = "+") -> Any:
+def _reference(to: Any, name: Any = None, **more: Any) -> Any:
     """What the row is about, as long as that is there: a ledger row never changes."""
-    return models.ForeignKey(
-        to, models.DO_NOTHING, null=True, related_name=related_name, verbose_name=name,
-        db_constraint=False,
-    )  # fmt: skip
+    members = {"related_name": "+", "verbose_name": name, "db_constraint": False, **more}
+    return models.ForeignKey(to, models.DO_NOTHING, null=True, **members)
 
 
 class Usage(models.Model):
@@ -83,7 +81,7 @@ class Usage(models.Model):
     error_stage = models.CharField(_("stage of the error"), max_length=16, blank=True)
     error_code = models.CharField(_("error code"), max_length=64, blank=True)
     request_id = models.CharField(_("request id"), max_length=32, blank=True)
-    corrects = _reference("self", _("corrects"), related_name="corrections")
+    corrects = _reference("self", _("corrects"), related_name="corrections", db_index=False)
     corrected_by = _reference(settings.AUTH_USER_MODEL, _("corrected by"))
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("time"), default=timezone.now, db_index=True)
@@ -99,6 +97,18 @@ class Usage(models.Model):
                 fields=["error_code", "created_at"],
                 condition=models.Q(error_code__gt=""),
                 name="usage_that_failed",
+            ),
+            # Only of those that are any: SQLite takes an index of all for the best way to "none".
+            models.Index(
+                fields=["corrects"],
+                condition=models.Q(corrects__isnull=False),
+                name="corrections_of_a_row",
+            ),
+            # The state is the same in all of it; named as a column, it makes SQLite take this one.
+            models.Index(
+                fields=["user", "final_status", "created_at"],
+                condition=models.Q(final_status=Status.FAILED),
+                name="failures_of_a_person",
             ),
         ]
 

@@ -6,7 +6,7 @@ are told apart, and currencies are never added up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -16,9 +16,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from admin_models.showing.figures import grouped
-from chat.ledger import sums
-from chat.ledger.spans import Dimension, Narrowing, Span
-from chat.ledger.sums import Confidence, Measure, Percentiles, Sums
+from chat.figures import sums
+from chat.figures.spans import Dimension, Narrowing, Span
+from chat.figures.sums import Confidence, Measure, Percentiles, Speeds, Sums
 from chat.operations import numbers, plots
 from chat.operations.links import Links, Only
 from chat.operations.numbers import Change
@@ -58,11 +58,11 @@ class TokenLine:
     estimated: int
 
 
-def of(span: Span, before: Span, narrowing: Narrowing, found: Sums, links: Links) -> list[Card]:
-    """The figures of a time, whose sums are `found`, against those `before`. A constant number of
-    queries."""
+def of(before: Span, narrowing: Narrowing, found: Sums, quick: Speeds, links: Links) -> list[Card]:
+    """The figures of a time, whose sums are `found` and whose speeds are `quick`, against those
+    `before`. A constant number of queries."""
     earlier = sums.over(before, narrowing)
-    quick, slow = (sums.speeds(at, narrowing) for at in (span, before))
+    slow = sums.speeds(before, narrowing)
     return [
         _requests(found, earlier, links),
         _tokens(found, earlier, links),
@@ -82,14 +82,14 @@ def _requests(found: Sums, earlier: Sums, links: Links) -> Card:
     counts = [(status, getattr(found, status.value)) for status in OUTCOMES]
     return Card(
         title=gettext("Requests"),
-        value=numbers.short(found.requests),
+        value=numbers.counted(found.requests),
         exact=f"{found.requests:,}",
         url=links.rows(),
         parts=[
             _part(key.value, key.label, count, f"{count:,}", links.rows(status=key.value))
             for key, count in counts
         ],
-        change=numbers.change(found.requests, earlier.requests),
+        change=numbers.change(found.requests, earlier.requests, numbers.counted),
         share=_share(counts),
     )
 
@@ -97,18 +97,18 @@ def _requests(found: Sums, earlier: Sums, links: Links) -> Card:
 def _tokens(found: Sums, earlier: Sums, links: Links) -> Card:
     """Of requests whose tokens are unknown there is nothing to add up: they are counted."""
     amounts = [(key, found.tokens[key].total if key in found.tokens else 0) for key in KNOWN]
-    written = [(key, amount, numbers.short(amount)) for key, amount in amounts]
+    written = [(key, amount, numbers.counted(amount)) for key, amount in amounts]
     written.append((Confidence.UNKNOWN, found.unknown, numbers.requests(found.unknown)))
     return Card(
         title=gettext("Tokens"),
-        value=numbers.short(found.total_tokens),
+        value=numbers.counted(found.total_tokens),
         exact=f"{found.total_tokens:,}",
         url=links.rows(),
         parts=[
             _part(key.value, key.label, amount, text, links.rows(confidence=key.value))
             for key, amount, text in written
         ],
-        change=numbers.change(found.total_tokens, earlier.total_tokens),
+        change=numbers.change(found.total_tokens, earlier.total_tokens, numbers.counted),
         share=_share(amounts),
     )
 
@@ -136,11 +136,13 @@ def _missing(found: Sums, links: Links) -> list[Part]:
 
 def _cost(currency: str, found: Sums, earlier: Sums, links: Links) -> Card:
     costs = found.cost.get(currency, {})
+    if costs and not is_known(costs):
+        return Card(_cost_title(currency), numbers.NONE, "", links.rows(), [], None)
     amounts = [(key, costs.get(key, Decimal(0))) for key in Confidence]
     shown = [(key, amount) for key, amount in amounts if amount or key in KNOWN]
     total, before = found.cost_in(currency), earlier.cost_in(currency)
     return Card(
-        title=gettext("Cost in %(currency)s") % {"currency": currency},
+        title=_cost_title(currency),
         value=numbers.money(total),
         exact=f"{grouped(total)} {currency}",
         url=links.rows(),
@@ -159,14 +161,24 @@ def _cost(currency: str, found: Sums, earlier: Sums, links: Links) -> Card:
     )
 
 
+def is_known(costs: Mapping[Confidence, Decimal]) -> bool:
+    """Whether anything is known of a currency in which something was asked: what nobody knows is
+    not nothing."""
+    return any(amount or confidence in KNOWN for confidence, amount in costs.items())
+
+
+def _cost_title(currency: str) -> str:
+    return gettext("Cost in %(currency)s") % {"currency": currency}
+
+
 def _people(found: Sums, earlier: Sums, links: Links) -> Card:
     return Card(
         title=gettext("People"),
-        value=numbers.short(found.people),
+        value=numbers.counted(found.people),
         exact=f"{found.people:,}",
         url=links.usage(by=Dimension.PERSON.value) + "#split",
         parts=[],
-        change=numbers.change(found.people, earlier.people),
+        change=numbers.change(found.people, earlier.people, numbers.counted),
     )
 
 

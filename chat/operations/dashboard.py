@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from django.utils.translation import gettext
-
-from chat.cloudbase.errors import user_message_for
-from chat.ledger import sums
-from chat.ledger.spans import Dimension, Narrowing
-from chat.ledger.sums import FailureCount, Sums
+from admin_models.showing import words
+from chat.figures import sums
+from chat.figures.spans import Dimension, Narrowing
+from chat.figures.sums import FailureCount, Sums
 from chat.models import Status
 from chat.operations import cards, plots, splits, timelines
 from chat.operations.cards import Card, TokenLine
@@ -69,11 +67,12 @@ def of(
     found = sums.over(span, narrowing)
     is_coarser = period.step == "hour" and period.days > 1 and found.requests > MOST_IN_HOURS
     shown = replace(period, step="day") if is_coarser else period
+    quick = sums.speed_series(span, narrowing, shown.step)
     return Dashboard(
         sums=found,
-        cards=cards.of(span, before, narrowing, found, links),
+        cards=cards.of(before, narrowing, found, quick.whole, links),
         tokens=cards.token_lines(found),
-        plots=timelines.of(shown, narrowing, links),
+        plots=timelines.of(shown, narrowing, quick.steps, links),
         failures=_failures(sums.failures(span, narrowing), links),
         split=splits.of(span, narrowing, by, links),
         corrections_url=links.rows(only="corrections"),
@@ -88,7 +87,7 @@ def _failures(counts: Sequence[FailureCount], links: Links) -> list[Failed]:
             stage=count.stage,
             stage_label=str(STAGES.get(count.stage, count.stage)),
             code=count.code,
-            sentence=gettext(user_message_for(count.code)),
+            sentence=words.said_of(count.code),
             was_called=count.was_called,
             answers=count.answers,
             url=links.rows(status=Status.FAILED.value, error=count.code)

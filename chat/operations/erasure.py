@@ -23,7 +23,8 @@ from django.utils.translation import gettext_lazy as _
 from admin_models import append_only, audit, roles
 from admin_models.models import AuditEntry
 from chat.ledger import totals
-from chat.models import AlertRecipient, ApiToken, Conversation, Counter, Message, Usage
+from chat.limits import words as words_of_limits
+from chat.models import AlertRecipient, ApiToken, Conversation, Counter, Limit, Message, Usage
 from chat.operations.jobs import in_database
 from chat.turns import owner
 
@@ -55,6 +56,8 @@ class Preview:
     sessions: int
     tokens: int
     teams: int
+    limits: int
+    """Those that are for this person alone."""
     ledger_rows: int
     about_them: int
     """Entries of the audit log that name them as what was changed."""
@@ -73,6 +76,7 @@ def preview(person: User) -> Preview:
         sessions=len(_sessions(person.pk)),
         tokens=ApiToken.objects.filter(owner=person).count(),
         teams=person.teams.count(),
+        limits=Limit.objects.filter(person=person).count(),
         ledger_rows=Usage.objects.filter(user=person).count(),
         about_them=len(_entries_about(person)),
         by_them=AuditEntry.objects.filter(actor_pk=person.pk).count(),
@@ -140,8 +144,9 @@ def _forget(actor: User, person: User, before: Preview) -> None:
     Session.objects.filter(pk__in=_sessions(person.pk)).delete()
     people = ContentType.objects.get_for_model(User)
     LogEntry.objects.filter(content_type=people, object_id=str(person.pk)).delete()
+    actor = _as_whom(actor, person)
     _record(actor, person, before)
-    User.objects.get(pk=person.pk).delete()
+    _delete(actor, person)
 
 
 def _clear_ledger(user_pk: int) -> None:
@@ -159,11 +164,22 @@ def _tell_no_alerts(person: User) -> None:
             row.save(update_fields=["emails"])
 
 
-def _record(actor: User, person: User, before: Preview) -> None:
+def _as_whom(actor: User, person: User) -> User:
     """Who erases themselves is not named by that."""
+    if actor.pk != person.pk:
+        return actor
+    return User(pk=person.pk, username=name_after(person))
+
+
+def _delete(actor: User, person: User) -> None:
+    """Without their name, which nothing that goes with them and is recorded shall have."""
+    User.objects.filter(pk=person.pk).update(username=name_after(person))
+    with audit.acting(actor):
+        User.objects.get(pk=person.pk).delete()
+
+
+def _record(actor: User, person: User, before: Preview) -> None:
     name = name_after(person)
-    if actor.pk == person.pk:
-        actor = User(pk=person.pk, username=name)
     after = {"conversations": before.conversations, "ledger_rows": before.ledger_rows}
     audit.record(actor, "person.erased", ("person", name, name), after=after)
 
@@ -188,7 +204,9 @@ def _entries_about(person: User) -> dict[int, dict[str, Any]]:
         old=Cast("before", TextField()), new=Cast("after", TextField())
     )
     words = _words_of(person)
-    is_named = Q(subject_kind="person", subject_key=person.get_username())
+    name = person.get_username()
+    is_named = Q(subject_kind="person", subject_key=name)
+    is_named |= Q(subject_kind="limit", subject__contains=name)
     for text in words:
         # SQLite keeps JSON as it was written, with everything but ASCII escaped.
         for spelling in {json.dumps(text), json.dumps(text, ensure_ascii=False)}:
@@ -216,6 +234,10 @@ def _changes(entry: AuditEntry, person: User, words: dict[str, str]) -> dict[str
     changes = {name: state for name, state in replaced.items() if state != states[name]}
     if entry.subject_kind == "person" and entry.subject_key == person.get_username():
         changes |= dict.fromkeys(("subject_key", "subject"), name_after(person))
+    if entry.subject_kind == "limit":
+        name = person.get_username()
+        subject = words_of_limits.renamed(entry.subject, name, name_after(person))
+        changes |= {"subject": subject} if subject != entry.subject else {}
     return changes
 
 

@@ -14,11 +14,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from admin_models.showing.figures import grouped
-from chat.cloudbase.errors import user_message_for
-from chat.ledger import speeds
+from admin_models.showing import words
+from chat.figures import speeds
+from chat.figures.speeds import Measure
 from chat.ledger.corrections import standing
-from chat.ledger.speeds import Measure
 from chat.models import Usage
 from chat.operations import numbers
 from chat.rendering.fragments import STAGES
@@ -80,7 +79,7 @@ def _line(row: Usage) -> Line:
     return Line(
         row=row,
         person=person_of(row),
-        tokens=numbers.NONE if row.total_tokens is None else grouped(row.total_tokens),
+        tokens=numbers.NONE if row.total_tokens is None else numbers.exact(row.total_tokens),
         cost=_cost_of(row),
         first_token=_first_token_of(row),
         rate=_rate_of(row),
@@ -156,7 +155,7 @@ def shown(row: Usage) -> Shown:
         topics=[(str(title), _facts(row, names)) for title, names in _TOPICS],
         corrections=[_line(each) for each in corrections],
         standing=_standing(row) if corrections else [],
-        sentence=gettext(user_message_for(row.error_code)) if row.error_code else "",
+        sentence=words.said_of(row.error_code) if row.error_code else "",
     )
 
 
@@ -211,7 +210,7 @@ def _value(row: Usage, name: str) -> str:
         case "error_stage":
             return str(STAGES.get(row.error_stage, row.error_stage)) or numbers.NONE
         case "cost":
-            return grouped(row.cost) if row.cost is not None else _cost_of(row)
+            return numbers.exact(row.cost) if row.cost is not None else _cost_of(row)
         case "first_token_seconds" | "duration_seconds":
             value: float | None = getattr(row, name)
             return numbers.NONE if value is None else numbers.seconds(value)
@@ -223,13 +222,13 @@ def _plain(value: str | int | Decimal | None, *, is_price: bool) -> str:
         return numbers.NONE
     if isinstance(value, str):
         return value
-    written = grouped(value)
+    written = numbers.exact(value)
     return gettext("%(amount)s a million") % {"amount": written} if is_price else written
 
 
 def _standing(row: Usage) -> list[Fact]:
     """What a row comes to with its corrections; what nobody knows stays unknown."""
     return [
-        Fact(_label(name), numbers.NONE if value is None else grouped(value))
+        Fact(_label(name), numbers.NONE if value is None else numbers.exact(value))
         for name, value in standing(row).items()
     ]

@@ -11,7 +11,7 @@ from django.db.models import TextChoices
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from chat.ledger.spans import Dimension
+from chat.figures.spans import Dimension
 
 FIELDS: Final[Mapping[Dimension, str]] = {
     Dimension.ENVIRONMENT: "environment",

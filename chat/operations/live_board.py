@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from chat.operations import live, numbers
 from chat.operations.live import Held, Known, Report
 from chat.operations.plots import Band, Plot, Step
-from chat.turns import reaper
+from chat.turns import log
 
 SILENCE: Final = 3 * live.INTERVAL
 """Seconds after which a process that reports nothing is not counted any more."""
@@ -141,7 +141,7 @@ def _process(held: Held, told: Report | None) -> Process:
 
 
 def _state(held: Held, told: Report | None) -> tuple[str, str]:
-    if timezone.now() - held.heartbeat_at > reaper.SILENCE:
+    if timezone.now() - held.heartbeat_at > log.SILENCE:
         return "not_ok", gettext("gone")
     if told is None:
         return "waiting", gettext("not heard of yet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,15 +18,35 @@ MINUS: Final = "−"
 _SCALES: Final = ((1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
 _MONEY_DIGITS: Final = 4
 _MINUTE: Final = 60
+_ALMOST: Final = 0.99995
+"""From so much of a scale on, four digits would be a thousand of the smaller one."""
+_FEW_DIGITS: Final = 10_000
+_MOST_PERCENT: Final = 10_000
+"""Of a change; more of it says nothing."""
 
 
 def short(number: float) -> str:
     """At most four digits and a letter for thousands, millions, …: 1.25M, 20k, 7, 0.5."""
     size = abs(number)
     for scale, letter in _SCALES:
-        if size >= scale:
-            return _signed(number, f"{size / scale:.4g}{letter}")
-    return _signed(number, f"{size:.4g}")
+        if size >= scale * _ALMOST:
+            return _signed(number, f"{_rounded(size / scale, 4)}{letter}")
+    return _signed(number, _rounded(size, 4))
+
+
+def exact(number: int | Decimal) -> str:
+    """All digits."""
+    return _signed(number, grouped(abs(number)))
+
+
+def whole(number: float) -> str:
+    """All digits of what has no halves, as plots hold it."""
+    return exact(round(number))
+
+
+def counted(number: float) -> str:
+    """How many of something: up to four digits as they are, short beyond."""
+    return whole(number) if abs(number) < _FEW_DIGITS else short(number)
 
 
 def money(amount: Decimal | float) -> str:
@@ -41,19 +62,21 @@ def money(amount: Decimal | float) -> str:
 
 def seconds(number: float) -> str:
     """A time that somebody waited."""
-    if number < 1:
+    if round(number, 3) < 1:
         return f"{number * 1000:.0f} ms"
-    return f"{number:.3g} s" if number < _MINUTE else f"{number / _MINUTE:.3g} min"
+    if number < _MINUTE:
+        return f"{_rounded(number, 3)} s"
+    return f"{_rounded(number / _MINUTE, 3)} min"
 
 
 def rate(number: float) -> str:
     """Tokens a second."""
-    return f"{number:.3g}/s" if number < 1000 else f"{number:,.0f}/s"
+    return f"{_rounded(number, 3)}/s" if number < 1000 else f"{number:,.0f}/s"
 
 
 def percent(part: float, whole: float) -> str:
     """A share; nothing of nothing is not known."""
-    return f"{part / whole * 100:.3g} %" if whole else NONE
+    return f"{_rounded(part / whole * 100, 3)} %" if whole else NONE
 
 
 def requests(number: int) -> str:
@@ -64,7 +87,8 @@ def requests(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a figure differs from the one before, in its own words and in percent."""
+    """How a figure differs from the one before, in its own words and, where that says something,
+    in percent."""
 
     absolute: str
     relative: str
@@ -82,9 +106,15 @@ def change(
     if not difference:
         return Change("±0", "", "same")
     sign = "+" if difference > 0 else MINUS
-    relative = f"{sign}{abs(difference / before) * 100:.3g} %" if before > 0 else ""
+    share = abs(difference / before) * 100 if before > 0 else math.inf
+    relative = f"{sign}{_rounded(share, 3)} %" if share < _MOST_PERCENT else ""
     return Change(f"{sign}{written(abs(difference))}", relative, "up" if difference > 0 else "down")
 
 
-def _signed(number: float, written: str) -> str:
+def _rounded(size: float, digits: int) -> str:
+    """So many digits that count, however large or small it is; never as a power of ten."""
+    return grouped(Decimal(f"{size:.{digits}g}"))
+
+
+def _signed(number: float | Decimal, written: str) -> str:
     return f"{MINUS}{written}" if number < 0 else written

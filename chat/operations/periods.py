@@ -11,7 +11,7 @@ from django.db.models import TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from chat.ledger.spans import DAY, HOUR, Span, begin_of, hour_of
+from chat.figures.spans import DAY, HOUR, Span, begin_of, hour_of
 from chat.operations.plots import Step
 
 StepLength = Literal["hour", "day"]

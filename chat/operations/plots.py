@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 
 from django.utils.html import format_html, format_html_join
@@ -37,7 +38,7 @@ class Band:
     values: Sequence[float | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
     """A step of the time that a plot shows."""
 
@@ -49,6 +50,12 @@ class Step:
     """The higher, the sooner the axis names it."""
     url: str = ""
     """Where more is said of it."""
+
+    @cached_property
+    def heading(self) -> SafeString:
+        """Of its row in the table of every plot that shows it."""
+        name = format_html('<a href="{}">{}</a>', self.url, self.name) if self.url else self.name
+        return format_html('<th scope="row">{}</th>', name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,8 @@ class Plot:
     @property
     def rows(self) -> SafeString:
         """The same as rows of a table: a step, and the value of each band."""
-        return format_html_join("\n", "<tr>{}{}</tr>", (_row(self, at) for at in _filled(self)))
+        row = f"<tr>{{}}{'<td>{}</td>' * len(self.bands)}</tr>"
+        return format_html_join("\n", row, (_row(self, at) for at in _filled(self)))
 
 
 def ticks(low: float, high: float, *, is_whole: bool = False, about: int = 4) -> list[float]:
@@ -93,7 +101,8 @@ def ticks(low: float, high: float, *, is_whole: bool = False, about: int = 4) ->
     step = next(scale * part for part in _ROUND if scale * part >= wanted * (1 - 1e-9))
     if is_whole:
         step = max(1.0, math.ceil(step))
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    first = math.floor(low / step + 1e-9)
+    last = max(math.ceil(high / step - 1e-9), first + 1)
     return [number * step for number in range(first, last + 1)]
 
 
@@ -128,17 +137,10 @@ def _filled(plot: Plot) -> list[int]:
     return [at for at in range(len(plot.steps)) if any(band.values[at] for band in plot.bands)]
 
 
-def _row(plot: Plot, at: int) -> tuple[SafeString, SafeString]:
-    step = plot.steps[at]
-    cells = [
-        (NONE if (value := band.values[at]) is None else plot.written(value),)
-        for band in plot.bands
-    ]
-    name = format_html('<a href="{}">{}</a>', step.url, step.name) if step.url else step.name
-    return (
-        format_html('<th scope="row">{}</th>', name),
-        format_html_join("", "<td>{}</td>", cells),
-    )
+def _row(plot: Plot, at: int) -> tuple[str, ...]:
+    values = (band.values[at] for band in plot.bands)
+    cells = (NONE if value is None else plot.written(value) for value in values)
+    return (plot.steps[at].heading, *cells)
 
 
 def _svg(plot: Plot) -> SafeString:

@@ -17,9 +17,18 @@ from django.utils import timezone
 
 from admin_models import append_only, audit
 from admin_models.models import AuditEntry, ListVersion, Observation
-from chat.ledger import spans
-from chat.models import Alert, AlertDelivery, Conversation, Message, Retention, Usage
+from chat.figures import spans
+from chat.models import (
+    Alert,
+    AlertDelivery,
+    Conversation,
+    Message,
+    Reconciliation,
+    Retention,
+    Usage,
+)
 from chat.operations.jobs import Job, in_database
+from chat.operations.reconciliation import days
 
 PAUSE: Final = 0.05
 """Seconds between two transactions, in which others write."""
@@ -83,6 +92,10 @@ def _alerts(before: datetime) -> tuple[Rows, ...]:
     return (Alert.objects.filter(ended_at__lt=before), tests)
 
 
+def _reconciliations(before: datetime) -> tuple[Rows, ...]:
+    return (Reconciliation.objects.filter(day__lt=days.of(before)),)
+
+
 RULES: Final = (
     Rule(Kind.CONVERSATIONS, _conversations, at_least=7, at_a_time=20),
     Rule(Kind.LEDGER, _ledger, at_least=3, is_in_months=True),
@@ -90,6 +103,7 @@ RULES: Final = (
     Rule(Kind.LISTS, _lists, at_least=7),
     Rule(Kind.OBSERVATIONS, _observations, at_least=7),
     Rule(Kind.ALERTS, _alerts, at_least=7),
+    Rule(Kind.RECONCILIATIONS, _reconciliations, at_least=3, is_in_months=True),
 )
 """Expired sessions are deleted as well, by no rule: they are of no use to anybody."""
 

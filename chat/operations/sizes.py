@@ -19,13 +19,14 @@ from admin_models.models import AuditEntry, ListVersion, Observation
 from chat.models import (
     Alert,
     Conversation,
+    DaySpeeds,
     DayTotal,
     Failure,
     HourTotal,
     Message,
     Reconciliation,
+    SiteDaySpeeds,
     SiteDayTotal,
-    Speed,
     Usage,
 )
 
@@ -33,7 +34,10 @@ TABLES: Final[tuple[tuple[Promise, tuple[type[Model], ...]], ...]] = (
     (_("conversations"), (Conversation,)),
     (_("messages"), (Message,)),
     (_("rows of the ledger"), (Usage,)),
-    (_("totals of the ledger"), (HourTotal, SiteDayTotal, DayTotal, Speed, Failure)),
+    (
+        _("totals of the ledger"),
+        (HourTotal, SiteDayTotal, DayTotal, SiteDaySpeeds, DaySpeeds, Failure),
+    ),
     (_("comparisons with environments"), (Reconciliation,)),
     (_("entries of the audit log"), (AuditEntry,)),
     (_("earlier lists of models"), (ListVersion,)),

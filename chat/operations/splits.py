@@ -12,11 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from admin_models.models import Environment, Team
-from chat.ledger import sums
-from chat.ledger.spans import Dimension, Narrowing, Span
-from chat.ledger.sums import Confidence, Sums
+from chat.figures import sums
+from chat.figures.spans import Dimension, Narrowing, Span
+from chat.figures.sums import Confidence, Sums
 from chat.models import Usage
 from chat.operations import numbers, plots
+from chat.operations.cards import is_known
 from chat.operations.links import FIELDS, Links
 
 LENGTH: Final = 50
@@ -100,8 +101,12 @@ def _line(
         url=links.usage(**chosen, by="") if is_narrowing else "",
         rows_url=links.rows(**chosen) if chosen else "",
         sums=part,
-        tokens=numbers.short(part.total_tokens),
-        costs=[f"{numbers.money(part.cost_in(each))} {each}" for each in sorted(part.cost)],
+        tokens=numbers.counted(part.total_tokens),
+        costs=[
+            f"{numbers.money(part.cost_in(currency))} {currency}"
+            for currency, costs in sorted(part.cost.items())
+            if is_known(costs)
+        ],
         failed=numbers.percent(part.failed, part.requests),
         bar=plots.bars(
             (max(part.tokens[each].total, 0) / most, each.value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
@@ -11,9 +11,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from chat.ledger import sums
-from chat.ledger.spans import Narrowing
-from chat.ledger.sums import Confidence, Measure, Percentiles, Sums
+from chat.figures import sums
+from chat.figures.spans import Narrowing
+from chat.figures.sums import Confidence, Measure, Speeds, Sums
 from chat.models import Status
 from chat.operations import numbers, periods
 from chat.operations.links import Links
@@ -27,13 +27,13 @@ OUTCOMES: Final = (Status.DONE, Status.STOPPED, Status.INTERRUPTED, Status.FAILE
 _PERCENTILES: Final = ("p50", "p95", "p99")
 
 Series = Sequence[tuple[datetime | date, Sums]]
-Speeds = Sequence[tuple[datetime | date, Mapping[Measure, Percentiles]]]
+SpeedSteps = Sequence[tuple[datetime | date, Speeds]]
 
 
-def of(period: Period, narrowing: Narrowing, links: Links) -> list[Plot]:
-    """All of a period, in its steps. A constant number of queries."""
+def of(period: Period, narrowing: Narrowing, quick: SpeedSteps, links: Links) -> list[Plot]:
+    """All of a period, in its steps, in which answers were as fast as `quick` says. A constant
+    number of queries."""
     series = sums.series(period.span, narrowing, period.step)
-    quick = sums.speed_series(period.span, narrowing, period.step)
     steps = [_step(at, period, links) for at, _sums in series]
     return [
         _requests(steps, series),
@@ -66,7 +66,7 @@ def _requests(steps: Sequence[Step], series: Series) -> Plot:
         kind="bars",
         steps=steps,
         bands=bands,
-        written=numbers.short,
+        written=numbers.whole,
         is_whole=True,
     )
 
@@ -84,7 +84,7 @@ def _tokens(steps: Sequence[Step], series: Series) -> Plot:
         kind="bars",
         steps=steps,
         bands=[_band(each.value, each.label, series, counted(each)) for each in KNOWN],
-        written=numbers.short,
+        written=numbers.whole,
         is_whole=True,
     )
 
@@ -116,12 +116,12 @@ def _people(steps: Sequence[Step], series: Series) -> Plot:
         kind="bars",
         steps=steps,
         bands=[_band("people", _("people"), series, lambda found: found.people)],
-        written=numbers.short,
+        written=numbers.whole,
         is_whole=True,
     )
 
 
-def _speed(steps: Sequence[Step], quick: Speeds, measure: Measure) -> Plot:
+def _speed(steps: Sequence[Step], quick: SpeedSteps, measure: Measure) -> Plot:
     is_rate = measure is Measure.RATE
     bands = [
         Band(name, name, [getattr(found[measure], name) for _at, found in quick])

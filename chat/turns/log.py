@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from channels.db import database_sync_to_async
 from django.db import transaction
@@ -23,6 +24,11 @@ logger = logging.getLogger(__name__)
 
 INTERVAL = 0.5
 """Seconds between two checkpoints."""
+SILENCE = timedelta(seconds=12)
+"""A worker whose heartbeat is older is dead. It beats twice a second."""
+HELD_UP = SILENCE / 4
+"""A heartbeat that comes so late was held up, by a database that was away or a clock that was set;
+those of others may have been, too."""
 
 
 @dataclass(slots=True)
@@ -38,9 +44,13 @@ class _Entry:
 class Log:
     """Writes down what the answers of this process have become."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] = timezone.now) -> None:
+        """`now` is the clock that heartbeats are set by."""
+        self._now = now
         self._entries: dict[int, _Entry] = {}
         self._writing = asyncio.Lock()
+        self._beat_at: datetime | None = None
+        self._steady_from: datetime | None = None
 
     @asynccontextmanager
     async def keeping(self, reply: Reply) -> AsyncGenerator[None, None]:
@@ -52,13 +62,25 @@ class Log:
             async with self._writing:
                 del self._entries[reply.pk]
 
-    async def write(self, worker_pk: int) -> None:
-        """Write the heartbeat of `worker_pk` and everything that is new, in one transaction."""
+    def is_steady(self) -> bool:
+        """Whether the silence of other workers says something about them: ours was heard all the
+        time in which theirs would have been."""
+        now = self._now()
+        if self._beat_at is not None and now - self._beat_at > HELD_UP:
+            return False
+        return self._steady_from is None or now >= self._steady_from
+
+    async def write(self, worker: Worker) -> None:
+        """Write the heartbeat of `worker` and everything that is new, in one transaction.
+
+        A row that others have taken away, since it was silent for long, is written anew.
+        """
         async with self._writing:
-            rows, begun = [], []
+            rows, begun, written = [], [], {}
             for pk, entry in self._entries.items():
                 text, reasoning = entry.reply.document.text, entry.reply.reasoning
-                if len(text) > entry.text or len(reasoning) > entry.reasoning:
+                now = replace(entry, text=len(text), reasoning=len(reasoning))
+                if now != entry:
                     rows.append(
                         Checkpoint(
                             message_id=pk,
@@ -66,17 +88,29 @@ class Log:
                             reasoning=reasoning[entry.reasoning :],
                         )
                     )
-                    entry.text, entry.reasoning = len(text), len(reasoning)
                 if entry.status == Status.QUEUED and entry.reply.status == Status.STREAMING:
-                    entry.status = Status.STREAMING
+                    now.status = Status.STREAMING
                     begun.append(pk)
-            await _write(worker_pk, rows, begun)
+                written[pk] = now
+            await _write(worker, rows, begun, self._now)
+            self._note_beat()
+            # Only now: what the database did not take is part of the next checkpoint.
+            self._entries |= written
+
+    def _note_beat(self) -> None:
+        now = self._now()
+        if self._beat_at is not None and now - self._beat_at > HELD_UP:
+            self._steady_from = now + SILENCE
+        self._beat_at = now
 
 
 @database_sync_to_async
 @transaction.atomic
-def _write(worker_pk: int, rows: list[Checkpoint], begun: list[int]) -> None:
-    Worker.objects.filter(pk=worker_pk).update(heartbeat_at=timezone.now())
+def _write(
+    worker: Worker, rows: list[Checkpoint], begun: list[int], now: Callable[[], datetime]
+) -> None:
+    worker.heartbeat_at = now()
+    worker.save()  # in one query, unless the row is gone
     if rows:
         Checkpoint.objects.bulk_create(rows)
     if begun:

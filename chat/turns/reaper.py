@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
-from datetime import timedelta
+from collections.abc import Callable, Collection
 
 from django.db import transaction
 from django.db.models import Q
@@ -12,18 +11,21 @@ from django.utils import timezone
 
 from chat.models import Message, Status, Usage, Worker
 from chat.turns import history, metrics, questions, settling
+from chat.turns.log import SILENCE
 
 logger = logging.getLogger(__name__)
 
-SILENCE = timedelta(seconds=12)
-"""A worker whose heartbeat is older is dead. It beats twice a second."""
 
-
-def reap(own_worker_pk: int, in_flight: Collection[int]) -> list[Message]:
+def reap(
+    own_worker_pk: int,
+    in_flight: Collection[int],
+    may_judge: Callable[[], bool] = lambda: True,
+) -> list[Message]:
     """Settle every orphan with the text that its checkpoints hold; returns their rows.
 
     Answers `in_flight` in the calling process are never orphans, however long its heartbeat was
-    held up; others that carry its name are, once they had the time to be taken up.
+    held up; others that carry its name are, once they had the time to be taken up. Those of other
+    workers are only if the caller `may_judge` their silence, asked once the database has answered.
     """
     long_ago = timezone.now() - SILENCE
     own = Q(worker=own_worker_pk)
@@ -31,8 +33,13 @@ def reap(own_worker_pk: int, in_flight: Collection[int]) -> list[Message]:
     lost = own & Q(created_at__lt=long_ago) & ~Q(pk__in=in_flight)
     orphans = Message.objects.live().filter(dead | lost)
     loaded = orphans.select_related("conversation", "question", "model__group__environment")
-    settled = [_interrupt(message) for message in loaded.prefetch_related("checkpoints")]
-    _forget_dead_workers(own_worker_pk)
+    found = list(loaded.prefetch_related("checkpoints"))
+    is_judging = may_judge()
+    if not is_judging:
+        found = [message for message in found if message.worker_id in (None, own_worker_pk)]
+    settled = [_interrupt(message) for message in found]
+    if is_judging:
+        _forget_dead_workers(own_worker_pk)
     return settled
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from channels.db import database_sync_to_async
 from django.conf import settings
@@ -33,7 +34,9 @@ async def working() -> AsyncGenerator[None, None]:
     worker = await Worker.objects.acreate(channel=channel, heartbeat_at=timezone.now())
     owner.open_for_work(worker.pk, channel)
     chores = [
-        asyncio.create_task(_forever(_beat, log.INTERVAL), name="heartbeat and log"),
+        asyncio.create_task(
+            _forever(partial(_beat, worker), log.INTERVAL), name="heartbeat and log"
+        ),
         asyncio.create_task(_forever(_reap, REAP_INTERVAL), name="reaper"),
         asyncio.create_task(_forever(owner.listen, 0), name="requests of other processes"),
     ]
@@ -71,12 +74,14 @@ async def _forever(chore: Callable[[], Awaitable[None]], interval: float) -> Non
         await asyncio.sleep(interval)
 
 
-async def _beat() -> None:
-    await owner.log().write(owner.worker_pk())
+async def _beat(worker: Worker) -> None:
+    await owner.log().write(worker)
 
 
 async def _reap() -> None:
-    reaped = await database_sync_to_async(reaper.reap)(owner.worker_pk(), owner.in_flight())
+    reaped = await database_sync_to_async(reaper.reap)(
+        owner.worker_pk(), owner.in_flight(), owner.log().is_steady
+    )
     for message in reaped:
         if message.question_id is not None:
             await owner.tell_conversation(message.conversation_id, message.question_id, message.pk)

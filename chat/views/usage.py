@@ -9,19 +9,22 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from admin_models import roles
 from admin_models.models import AIModel, ModelGroup
 from admin_models.views.access import StaffRequest, for_operators
+from chat.figures import sums
 from chat.forms.usage import CorrectionForm, DashboardForm, RowsForm, UsageForm
-from chat.ledger import entries, sums
+from chat.ledger import entries
 from chat.models import Usage
 from chat.operations import dashboard as showing
 from chat.operations import ledger_rows, live_board, periods
@@ -42,7 +45,9 @@ def dashboard(request: StaffRequest) -> HttpResponse:
         return _refused(request, form, links, "operations/usage.html")
     context = {
         "shown": showing.of(form.chosen, form.narrowing, form.dimension, links, now),
-        "compared": periods.words(form.chosen.before(now)),
+        "compared": [
+            format_html("<time>{}</time>", word) for word in periods.words(form.chosen.before(now))
+        ],
         "is_running": form.chosen.span.end > now,
     }
     return render(request, "operations/usage.html", context | _frame(form, links))
@@ -74,9 +79,11 @@ def row(request: StaffRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(ledger_rows.whole(), pk=pk)
     may_correct = roles.is_admin(request.user) and found.corrects_id is None
     form = CorrectionForm(found, request.POST or None) if may_correct else None
-    if form is not None and request.method == "POST" and _corrected(request.user, found, form):
-        messages.success(request, gettext("The correction stands in the ledger."))
-        return redirect("usage_row", pk)
+    if form is not None and request.method == "POST":
+        if _corrected(request.user, found, form):
+            messages.success(request, gettext("The correction stands in the ledger."))
+            return redirect("usage_row", pk)
+        found = ledger_rows.whole().get(pk=pk)
     context = {"row": ledger_rows.shown(found), "form": form}
     is_wrong = form is not None and bool(form.errors)
     return render(request, "operations/row.html", context, status=422 if is_wrong else 200)
@@ -99,7 +106,9 @@ def _corrected(actor: User, found: Usage, form: CorrectionForm) -> bool:
     if not form.is_valid():
         return False
     try:
-        entries.correct(actor, found, **form.correction)
+        with transaction.atomic():
+            form.expect(Usage.objects.select_for_update().get(pk=found.pk).corrections.count())
+            entries.correct(actor, found, **form.correction)
     except ValidationError as error:
         form.refuse(error)
         return False

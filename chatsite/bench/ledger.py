@@ -26,9 +26,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from admin_models.models import Team
-from chat.ledger import entries, sums, totals
-from chat.ledger.sums import Dimension, Narrowing, Span
-from chat.models import DayTotal, HourTotal, SiteDayTotal, Speed, Usage
+from chat.figures import sums
+from chat.figures.sums import Dimension, Narrowing, Span
+from chat.ledger import entries, totals
+from chat.models import DaySpeeds, DayTotal, HourTotal, SiteDaySpeeds, SiteDayTotal, Usage
 from chatsite import preparation
 from chatsite.bench import processes
 
@@ -102,7 +103,7 @@ def timed(rows: int) -> Measured:
         ),
     }
     questions = {"one row more, with its totals": _one_more, **_questions(people[0].pk, team.pk)}
-    tables = (Usage, HourTotal, SiteDayTotal, DayTotal, Speed)
+    tables = (Usage, HourTotal, SiteDayTotal, DayTotal, SiteDaySpeeds, DaySpeeds)
     return Measured(
         rows={table.__name__: table.objects.count() for table in tables},
         seconds=seconds,

@@ -22,8 +22,9 @@ from admin_models import local, prices, roles
 from admin_models.models import AIModel, GroupStatus, ModelGroup
 from admin_models.models import Tier as PriceTier
 from admin_models.roles import Role
-from chat.ledger import entries, spans, sums, totals
-from chat.ledger.spans import Dimension, Narrowing, Span
+from chat.figures import spans, sums
+from chat.figures.spans import Dimension, Narrowing, Span
+from chat.ledger import entries, totals
 from chat.models import Conversation, Failure, Message, Usage
 from chat.operations import tokens
 from chat.operations.tokens import Scope

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from admin_models.configuration import sections
 from admin_models.configuration.format import (
     Abilities,
     Configuration,
@@ -20,7 +23,9 @@ from admin_models.configuration.format import (
     Team,
     Tier,
     in_order,
+    plain,
 )
+from chat.configuration.limits import LimitPart
 
 PEOPLE = ("alice", "bob", "李雷")
 
@@ -162,7 +167,9 @@ def configurations(draw: Any) -> Configuration:
     history = draw(st.lists(prices, max_size=4, unique_by=lambda p: (p.model, p.valid_from)))
     teams = draw(st.lists(st.sampled_from(["Lab", "学生", "a"]), unique=True))
     seen = draw(st.lists(abilities, max_size=2, unique_by=lambda a: (a.base_url, a.model)))
-    return Configuration(
+    allowing = draw(st.sets(limits(environments, teams), max_size=4))
+    whole: Any = sections.whole()  # its members are known only now
+    made: Configuration = whole(
         default_environment=default,
         environments=environments,
         prices=sorted(history, key=lambda p: (*p.model.split("/", 2), p.valid_from)),
@@ -176,18 +183,52 @@ def configurations(draw: Any) -> Configuration:
             for name in sorted(teams)
         ],
         abilities=sorted(seen, key=lambda a: (a.base_url, a.model)),
+        limits=sorted(allowing, key=msgspec.json.encode),
     )
+    return made
+
+
+@st.composite
+def limits(draw: Any, environments: list[Environment], teams: list[str]) -> LimitPart:
+    """A limit of what is there."""
+    measure = draw(st.sampled_from(["tokens", "money", "messages", "answers"]))
+    is_money = measure == "money"
+    whom = draw(st.sampled_from(["person", "team", ""] if teams else ["person", ""]))
+    places = _models_of(environments)
+    model = draw(st.sampled_from([*places, UNSET]))
+    allowed = [env.env_id for env in environments] if model is UNSET else [places[model]]
+    amounts = st.integers(1, 9 * 10**8) if is_money else st.integers(1, 10**15)
+    places_after = draw(st.integers(0, 10)) if is_money else 0
+    return LimitPart(
+        measure=measure,
+        amount=plain(str(Decimal(draw(amounts)).scaleb(-places_after))),
+        currency=draw(st.sampled_from(["CNY", "USD"])) if is_money else "",
+        period="" if measure == "answers" else draw(st.sampled_from(["hour", "day", "month"])),
+        zone=draw(st.sampled_from(["UTC", "Asia/Shanghai"])),
+        person=draw(st.sampled_from(PEOPLE)) if whom == "person" else UNSET,
+        team=draw(st.sampled_from(teams)) if whom == "team" else UNSET,
+        environment=draw(st.sampled_from([*allowed, UNSET])),
+        model=model,
+        each=True if whom == "person" else draw(st.booleans()),
+        hard=draw(st.booleans()),
+        enabled=draw(st.booleans()),
+    )
+
+
+def _models_of(environments: list[Environment]) -> dict[str, str]:
+    """Every model, and the environment that it is in."""
+    return {
+        f"{each.env_id}/{group.name}/{model.name}": each.env_id
+        for each in environments
+        for group in each.groups
+        for model in group.models
+    }
 
 
 def _allowing(draw: Any, environments: list[Environment]) -> Any:
     """What teams may be allowed: what is there."""
     groups = [f"{each.env_id}/{group.name}" for each in environments for group in each.groups]
-    models = [
-        f"{each.env_id}/{group.name}/{model.name}"
-        for each in environments
-        for group in each.groups
-        for model in group.models
-    ]
+    models = [*_models_of(environments)]
 
     def allowed() -> dict[str, Any]:
         return {

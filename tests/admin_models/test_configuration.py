@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 
 from admin_models import local
 from admin_models.configuration import applying, exporting, reading
-from admin_models.configuration.format import Configuration, Kind, in_order, written
-from admin_models.configuration.planning import Lack, Verdict, items
+from admin_models.configuration.format import Configuration, in_order, written
+from admin_models.configuration.steps import Lack, Verdict, items
 from admin_models.models import (
     AIModel,
     AuditEntry,
@@ -105,7 +105,7 @@ def test_merging_loses_nothing_and_then_has_nothing_left_to_do(first, second):
         assert applying.planned(second).to_do == ()
 
 
-def keys(configuration: Configuration) -> set[tuple[Kind, tuple[str, ...]]]:
+def keys(configuration: Configuration) -> set[tuple[str, tuple[str, ...]]]:
     return {(item.kind, item.key) for item in items(configuration)}
 
 

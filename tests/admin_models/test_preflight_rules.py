@@ -350,6 +350,15 @@ def called(facts: Facts, subject: Subject, *, code: str = "", ago: timedelta) ->
 READY = (AIModelGroup("cloudbase", models=(AIModelEntry("deepseek-v4-flash"),), status=1),)
 
 
+def test_packs_of_which_one_may_be_used_up_and_one_is_disabled_are_told_as_both():
+    packs = (PostpayPackage("pkg_tcb_tokencredits_1", status=3),)
+    packs += (PostpayPackage("pkg_tcb_tokencredits_2", status=4),)
+    verdict = rules.verdict(seen_facts(groups=READY, packages=packs), FLASH, TERMS)
+    said = verdict.check(Step.TOKEN_PACK).sentence
+    assert "used up" in said
+    assert "disabled" in said
+
+
 def test_a_call_that_was_answered_settles_what_cannot_be_seen():
     facts = called(seen_facts(groups=READY), FLASH, ago=timedelta(hours=1))
     verdict = rules.verdict(facts, FLASH, TERMS)

@@ -66,7 +66,7 @@ def test_a_disk_that_is_fuller_than_the_threshold_is_told_to_a_webhook_that_was_
     expect(admin.locator(".checklist .check")).to_contain_text("of the disk are used")
     expect(admin.locator(".checklist .check")).to_contain_text("sent 204")
     admin.get_by_role("link", name="History").click()
-    expect(admin.locator(".check h3")).to_contain_text("goes on")
+    expect(admin.locator(".check h2")).to_contain_text("goes on")
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,11 @@ class Person:
             assert page.url.path.startswith("/c/")
             return page.url.path
 
+    async def sent(self, path: str, **form: str) -> int:
+        """Send a form, as the page at `path` would; the status of what comes back in the end."""
+        async with self._http.post(path, data=form | await self._token(path)) as page:
+            return page.status
+
     async def loaded(self, path: str) -> Page:
         """The page at `path`, without its socket."""
         async with self._http.get(path) as page:

@@ -148,15 +148,6 @@ def test_the_list_costs_the_same_however_many_there_are(ada, root, django_assert
         assert len(page(theirs.get(reverse("api_tokens"))).select("tbody tr")) == 4
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
-def test_the_pages_are_for_those_who_look_after_the_site(alice, ada, method):
-    token, _shown = made(ada)
-    for address in (reverse("api_tokens"), reverse("api_token_revoke", args=[token.pk])):
-        assert getattr(browser_of(alice), method)(address).status_code == 404
-        assert getattr(Client(), method)(address).status_code == 302
-    assert ApiToken.objects.get().works
-
-
 # Of use, and not any more
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from channels.layers import get_channel_layer
 
 from admin_models.models import AIModel
 from chat.models import Checkpoint, Message, Usage
@@ -12,6 +13,14 @@ from tests.chat.sockets import connected, eventually, loaded, opened, settled
 from tests.fakes.model_server import Script
 
 pytestmark = pytest.mark.usefixtures("serving")
+
+
+@pytest.fixture
+def groups_last(monkeypatch):
+    """Seconds after which the channel layer forgets who joined a group; else it is a day."""
+    monkeypatch.setattr(get_channel_layer(), "group_expiry", 1)
+    return 1
+
 
 MIXED = [
     "# Hel",
@@ -178,6 +187,16 @@ async def test_a_connection_that_comes_back_finds_what_it_missed(conversation, a
         page.communicator = communicator
         await page.until_status("done")
         assert page.turns() == (await loaded(conversation, alice)).turns()
+
+
+async def test_a_page_that_is_open_for_longer_than_groups_last_is_still_told(
+    conversation, alice, service, groups_last
+):
+    async with opened(conversation, alice) as page, opened(conversation, alice) as other_tab:
+        await asyncio.sleep(2 * groups_last + 1)  # whole seconds count
+        await page.ask("Still there?")
+        await page.until_status("done")
+        await other_tab.until_status("done")
 
 
 async def test_an_unchanged_page_is_sent_nothing_when_its_socket_opens(conversation, alice):

@@ -25,12 +25,14 @@ from chat.models import (
     DayTotal,
     HourTotal,
     Message,
+    Reconciliation,
     Retention,
     Status,
     Usage,
 )
 from chat.operations import retention
 from chat.operations.jobs import in_database
+from chat.operations.reconciliation import days as service_days
 
 Kind = Retention.Kind
 run = async_to_sync(retention.run)
@@ -257,6 +259,27 @@ def test_lists_observations_alerts_and_sessions_go(transactional_db):
     assert set(Session.objects.values_list("pk", flat=True)) == {"1"}
 
 
+def test_comparisons_with_environments_go_by_their_day(transactional_db):
+    kept = rule(Kind.RECONCILIATIONS).cutoff(3, timezone.now())
+    first = service_days.of(kept)
+    for day in (first - timedelta(days=400), first - timedelta(days=1), first):
+        Reconciliation.objects.create(env_id="env-demo", day=day, compared_at=timezone.now())
+    run()
+    assert Reconciliation.objects.count() == 3
+    assert retention.preview({"reconciliations": 3}) == {"reconciliations": 2}
+    kept_to(reconciliations=3)
+    run()
+    assert Reconciliation.objects.get().day == first
+    assert AuditEntry.objects.latest("pk").after == {"deleted": {"reconciliations": 2}}
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)))
+def test_a_day_that_is_compared_again_is_never_too_old(moment):
+    """Else it would be deleted and come back each night."""
+    now, shortest = moment.replace(tzinfo=UTC), rule(Kind.RECONCILIATIONS)
+    assert service_days.of(shortest.cutoff(shortest.at_least, now)) < service_days.shown(now)[-1]
+
+
 # ── What may be said ─────────────────────────────────────────────────────────
 
 
@@ -274,7 +297,14 @@ def test_what_is_empty_is_kept_for_ever(transactional_db):
 
 @pytest.mark.parametrize(
     ("kind", "typed"),
-    [("audit", "11"), ("ledger", "2"), ("conversations", "0"), ("alerts", "-1"), ("lists", "x")],
+    [
+        ("audit", "11"),
+        ("ledger", "2"),
+        ("conversations", "0"),
+        ("alerts", "-1"),
+        ("lists", "x"),
+        ("reconciliations", "2"),
+    ],
 )
 def test_what_is_too_little_is_refused(transactional_db, kind, typed):
     refused = form(**{kind: typed})

@@ -14,9 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from admin_models import roles
 from admin_models.models import AuditEntry
-from admin_models.roles import Role
 from chat.models import Conversation, JobState, Message, Retention
 from chat.operations import retention
 from tests.admin_models.browsers import Browser, signed_in
@@ -48,36 +46,6 @@ def hers(alice):
 
 def shown(response) -> str:
     return words(the(page(response), "main"))
-
-
-# ── Who may see what ─────────────────────────────────────────────────────────
-
-OPERATORS = ("housekeeping", "doctor")
-ADMINS = ("retention", "person_data", "person_export")
-
-
-@pytest.mark.parametrize("role", Role)
-def test_each_page_is_for_whom_it_is_meant(root, alice, mallory, hers, role):
-    roles.set_role(root, alice, role)
-    allowed = {
-        Role.USER: (),
-        Role.OPERATIONS: OPERATORS,
-        Role.ADMIN: (*OPERATORS, *ADMINS),
-    }[role]
-    for name in (*OPERATORS, *ADMINS):
-        address = reverse(name, args=[mallory.pk] if name.startswith("person") else [])
-        expected = {"person_export": 405}.get(name, 200) if name in allowed else 404
-        assert hers.get(address).status_code == expected, name
-        if name in ADMINS and role is not Role.ADMIN:
-            assert hers.post(address, {"name": "mallory"}).status_code == 404
-    assert User.objects.filter(username="mallory").exists()
-    assert hers.get(reverse("my_data")).status_code == 200
-
-
-def test_whoever_is_not_signed_in_is_asked_to(alice):
-    for name in (*OPERATORS, *ADMINS, "my_data", "my_export"):
-        address = reverse(name, args=[alice.pk] if name.startswith("person") else [])
-        assert Client().get(address).status_code == 302
 
 
 # ── How it stands ────────────────────────────────────────────────────────────

@@ -16,7 +16,6 @@ from django.utils import timezone
 
 from admin_models import roles
 from admin_models.consumers import NOT_STAFF
-from admin_models.page_sockets import SIGNED_OUT
 from chat.models import Message, Worker
 from chat.operations import live, live_board, measures
 from chat.turns import owner
@@ -216,10 +215,3 @@ async def test_those_who_look_after_the_site_see_it_until_they_do_not(serving, a
         while closed["type"] != "websocket.close":
             closed = await communicator.receive_output(5)
         assert closed["code"] == NOT_STAFF
-
-
-async def test_nobody_else_is_let_in(serving, mallory):
-    for person, code in ((mallory, NOT_STAFF), (None, SIGNED_OUT)):
-        async with socket(SOCKET, person) as (communicator, is_in, _code):
-            assert is_in
-            assert (await communicator.receive_output(5))["code"] == code

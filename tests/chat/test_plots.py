@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chat.operations import numbers, plots
@@ -47,6 +47,7 @@ def rectangles(svg: Tag, key: str) -> list[tuple[float, float]]:
 
 
 @given(amounts, amounts, st.booleans())
+@example(0.0, 1e-9, True)
 def test_an_axis_has_a_few_round_numbers_around_everything(one, other, is_whole):
     low, high = min(one, other), max(one, other)
     found = plots.ticks(low, high, is_whole=is_whole)
@@ -199,6 +200,13 @@ def test_lying_bars_never_leave_their_place(parts):
         (numbers.short, 999, "999"),
         (numbers.short, 1_250_000, "1.25M"),
         (numbers.short, -20_000, "−20k"),
+        (numbers.short, 999_960, "1M"),
+        (numbers.short, 0.00005, "0.00005"),
+        (numbers.short, 3e16, "30,000T"),
+        (numbers.exact, -1_234, "−1,234"),
+        (numbers.counted, 9_999, "9,999"),
+        (numbers.counted, 12_345, "12.35k"),
+        (numbers.whole, 1_234_567.0, "1,234,567"),
         (numbers.money, 0, "0.00"),
         (numbers.money, 1234.567, "1,234.57"),
         (numbers.money, 0.00123456, "0.001235"),
@@ -206,6 +214,9 @@ def test_lying_bars_never_leave_their_place(parts):
         (numbers.seconds, 0.0421, "42 ms"),
         (numbers.seconds, 1.234, "1.23 s"),
         (numbers.seconds, 90, "1.5 min"),
+        (numbers.seconds, 0.9999, "1 s"),
+        (numbers.seconds, 90_000, "1,500 min"),
+        (numbers.rate, 999.7, "1,000/s"),
         (numbers.rate, 48.44, "48.4/s"),
     ],
 )
@@ -219,3 +230,8 @@ def test_a_change_is_told_absolutely_and_in_percent():
     assert numbers.change(5, 0) == numbers.Change("+5", "", "up")
     assert numbers.change(5, 5) == numbers.Change("±0", "", "same")
     assert numbers.change(None, 5) is None
+
+
+def test_percents_are_written_out_as_long_as_they_say_something():
+    assert numbers.change(135, 10) == numbers.Change("+125", "+1,250 %", "up")
+    assert numbers.change(9_000, 1) == numbers.Change("+8.999k", "", "up")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from base64 import urlsafe_b64encode
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
 
-from chatsite import throwaway
 from tests.chat.real_sockets import Person, signed_in
 from tests.fakes.model_server import Script, running_in_thread
-from tests.installations import Installation
+from tests.installations import Installation, services
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.scale
@@ -26,21 +23,8 @@ PIECES = [MARKDOWN[start : start + 9] for start in range(0, len(MARKDOWN), 9)]
 @pytest.fixture(scope="module")
 def variables():
     """The environment that all processes share; its services are made for this module alone."""
-    with ExitStack() as stack:
-        try:
-            database = stack.enter_context(throwaway.postgresql())
-            redis = stack.enter_context(throwaway.redis())
-        except throwaway.NotInstalledError as missing:
-            if os.environ.get("CI", "").lower() in {"1", "true"}:
-                raise
-            pytest.skip(str(missing))
-        yield {
-            "DATABASE_URL": database,
-            "REDIS_URL": redis,
-            "DJANGO_SECRET_KEY": "the same in all processes " * 3,
-            "CHATSITE_SECRET_KEYS": urlsafe_b64encode(b"k" * 32).decode(),
-            "CHATSITE_SHUTDOWN_GRACE": "0.5",
-        }
+    with services() as shared:
+        yield {**shared, "CHATSITE_SHUTDOWN_GRACE": "0.5"}
 
 
 @pytest.fixture(scope="module")
@@ -257,6 +241,19 @@ async def test_a_reader_is_told_when_the_process_that_wrote_was_ended(third, sec
         await reader.until_status("interrupted", within=20)
         assert time.monotonic() - ended_at < 2
         assert reader.turns() == await it.reloaded()
+
+
+async def test_processes_whose_rows_are_gone_go_on_answering(first, second, service, installation):
+    async with talk(first, second) as it, it.here() as here, it.elsewhere() as elsewhere:
+        await asyncio.to_thread(
+            installation.python,
+            "from chat.models import Worker; Worker.objects.all().delete()",
+        )
+        for page, other in ((here, elsewhere), (elsewhere, here)):
+            await page.ask("Still there?")
+            other.expected = page.expected
+            await page.until_status("done")
+            await other.until_status("done")
 
 
 async def test_idle_pages_stay_connected(first, second, service):

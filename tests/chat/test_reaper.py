@@ -29,6 +29,17 @@ def live_answer(conversation, owner: Worker | None, pieces=("Hel", "lo"), age: f
     return answer
 
 
+def test_who_cannot_judge_leaves_the_answers_and_rows_of_others_alone(conversation):
+    answer = live_answer(conversation, worker(silent_for=60))
+    idle, me = worker(silent_for=61), worker()
+    assert reaper.reap(me.pk, [], lambda: False) == []
+    answer.refresh_from_db()
+    assert answer.status == "streaming"
+    assert Worker.objects.filter(pk=idle.pk).exists()
+    Message.objects.filter(pk=answer.pk).update(worker=None)
+    assert [row.pk for row in reaper.reap(me.pk, [], lambda: False)] == [answer.pk]
+
+
 def test_the_answer_of_a_dead_worker_keeps_its_text_and_gets_its_ledger_row(conversation):
     answer = live_answer(conversation, worker(silent_for=60))
     me = worker()

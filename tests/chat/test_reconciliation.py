@@ -24,7 +24,7 @@ from chat.operations.reconciliation import comparing, days, ours, reasons, showi
 from chat.operations.reconciliation.ours import Ours
 from chat.operations.reconciliation.reasons import Code, Reason, Side
 from chat.operations.reconciliation.theirs import Theirs
-from tests.admin_models.browsers import Browser, signed_in
+from tests.admin_models.browsers import signed_in
 from tests.admin_models.conftest import make_environment
 from tests.fakes.environment import CloudBaseEnvironment
 from tests.fakes.environment_state import EnvironmentState, Metered
@@ -498,37 +498,6 @@ async def test_days_of_an_environment_that_was_removed_stay(operator, environmen
     assert "removed here" in words(the(soup, "#environment-env-demo"))
     address = reverse("reconciliation_day", args=["env-demo", YESTERDAY.isoformat()])
     assert (await operator.get(address)).status_code == 200
-
-
-ADDRESSES = {
-    "reconciliation": (),
-    "reconciliation_day": ("env-demo", YESTERDAY.isoformat()),
-    "reconciliation_compare": ("env-demo",),
-    "reconciliation_compare_day": ("env-demo", YESTERDAY.isoformat()),
-}
-
-
-@pytest.mark.parametrize(
-    ("role", "read", "sent"),
-    [
-        (None, [302] * 4, [302, 302]),
-        (Role.USER, [404] * 4, [404, 404]),
-        (Role.OPERATIONS, [200, 200, 405, 405], [302, 302]),
-        (Role.ADMIN, [200, 200, 405, 405], [302, 302]),
-    ],
-)
-async def test_everything_is_for_those_who_look_after_the_site(
-    root, alice, environment, cloud, role, read, sent
-):
-    await compared(environment)
-    if role is not None:
-        await database_sync_to_async(roles.set_role)(root, alice, role)
-    browser = await signed_in(alice) if role else Browser()
-    addresses = [reverse(name, args=arguments) for name, arguments in ADDRESSES.items()]
-    assert [(await browser.get(address)).status_code for address in addresses] == read
-    cloud.control_calls.clear()
-    assert [(await browser.post(address)).status_code for address in addresses[2:]] == sent
-    assert bool(cloud.control_calls) == (role in (Role.OPERATIONS, Role.ADMIN))
 
 
 async def test_the_table_is_two_queries(environment, django_assert_num_queries):

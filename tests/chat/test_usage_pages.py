@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from admin_models import roles
 from admin_models.models import Environment, Team
+from chat.figures.spans import Dimension
 from chat.ledger import entries, totals
-from chat.ledger.spans import Dimension
 from chat.models import SiteDayTotal, Usage
 from chat.operations import periods
 from chat.operations.dashboard import MOST_IN_HOURS
@@ -86,6 +86,14 @@ def test_without_any_price_the_cost_is_a_dash(browser):
     assert cards(shown(browser))["Cost"] == {"": "–", "without a price": "1 request"}
 
 
+def test_a_currency_of_which_nothing_is_known_is_no_zero(browser):
+    written(row(currency="CNY", confidence="unknown", total_tokens=None))
+    soup = shown(browser)
+    assert cards(soup)["Cost in CNY"] == {"": "–", "cost not known": "1 request"}
+    [line] = split(soup)
+    assert line[-1] == "1 of unknown cost"
+
+
 def test_people_and_speeds_are_told(browser, alice, mallory):
     for person in (alice, alice, mallory):
         written(row(user=person, first_token_seconds=0.5, duration_seconds=1.5))
@@ -127,7 +135,7 @@ def test_each_figure_leads_to_as_many_rows_as_it_counts(browser):
     written(*[row(final_status=status, currency="CNY") for status in statuses], row())
     found = shown(browser, period="today")
     links = {
-        (words(the(card, "h3")), words(the(part, "dt"))): the(part, "dd a")["href"]
+        (words(the(card, "h2")), words(the(part, "dt"))): the(part, "dd a")["href"]
         for card in found.select(".cards .figure")
         for part in card.select("dl > div:has(a)")
     }
@@ -212,6 +220,13 @@ def test_errors_are_told_by_stage_and_code_also_where_nothing_was_called(browser
     ]
     link = the(soup, "#failures ~ .table-scroll a")
     assert len(lines(page(browser.get(link["href"])))) == 2
+
+
+def test_what_a_refusal_named_is_left_open_in_the_sum_of_all(browser):
+    place = {"env_id": "local", "model_name": "m", "kind": "chat", "stage": "quota"}
+    entries.write([], [totals.failure(timezone.now(), **place, code="limit_used_up")])
+    sentence = words(the(shown(browser), "#failures ~ .table-scroll small"))
+    assert sentence == "The limit is used up: …."
 
 
 # Time
@@ -360,13 +375,3 @@ async def test_those_who_look_after_the_site_see_all_and_correct_nothing(operato
     typed = {"prompt_tokens": "5", "reason": "why"}
     assert (await operator.post(address, typed)).status_code == 200
     assert await Usage.objects.acount() == 1
-
-
-async def test_nobody_else_sees_anything(mallory, async_client):
-    theirs = await signed_in(mallory)
-    for name, number in {"usage": [], "usage_rows": [], "usage_live": [], "usage_row": [1]}.items():
-        address = reverse(name, args=number)
-        assert (await theirs.get(address)).status_code == 404
-        response = await async_client.get(address)
-        assert response.status_code == 302
-        assert "login" in response["Location"]

@@ -141,11 +141,28 @@ def test_a_correction_that_is_wrong_is_told_and_kept(browser):
         assert response.status_code == 422
         soup = page(response)
         assert says in words(the(soup, "details.more"))
+        assert len(soup.select(".form-error")) == 1
         assert the(soup, "details.more").has_attr("open")
         for name, value in typed.items():
             if box := soup.select_one(f"[name={name}]"):
                 assert box["value"] == value
     assert not Usage.objects.exclude(pk=kept.pk).exists()
+
+
+def test_a_second_click_adds_no_second_correction(browser):
+    kept = written(row())
+    address = reverse("usage_row", args=[kept.pk])
+    seen = the(page(browser.get(address)), "[name=seen]")["value"]
+    typed = {"completion_tokens": "-20", "reason": "counted twice", "seen": seen}
+    assert browser.post(address, typed).status_code == 302
+    response = browser.post(address, typed)
+    assert response.status_code == 422
+    soup = page(response)
+    assert "A correction was added meanwhile" in words(the(soup, "details.more .form-error"))
+    assert len(cells(the(soup, ".block table"))) == 1
+    again = typed | {"seen": the(soup, "[name=seen]")["value"]}
+    assert browser.post(address, again).status_code == 302
+    assert Usage.objects.filter(corrects=kept.pk).count() == 2
 
 
 def test_a_row_without_a_currency_takes_no_cost(browser):

@@ -16,7 +16,7 @@ def shown(browser, name: str = "usage", **query):
 def cards(soup) -> dict[str, dict[str, str]]:
     """What each figure says: its amount under "", its parts by their names."""
     return {
-        words(the(card, "h3")): {
+        words(the(card, "h2")): {
             "": words(the(card, ".amount")),
             **{words(the(part, "dt")): words(the(part, "dd")) for part in card.select("dl > div")},
         }

@@ -15,8 +15,8 @@ class Command(BaseCommand):
     """Writes what the page of the configuration exports."""
 
     help = (
-        "Writes environments, groups, models, prices, token packs and teams as JSON, without "
-        "secrets (docs/configuration-file.md), to a file or to standard output."
+        "Writes environments, groups, models, prices, token packs, teams and limits as JSON, "
+        "without secrets (docs/configuration-file.md), to a file or to standard output."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

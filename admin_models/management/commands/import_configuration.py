@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from admin_models.configuration import applying, reading
 from admin_models.configuration.applying import NotApplied
 from admin_models.configuration.planning import Plan
-from admin_models.configuration.reading import Problem
+from admin_models.configuration.steps import Problem
 from admin_models.forms.configuration import LARGEST
 from admin_models.showing import configuration as showing
 

@@ -19,9 +19,9 @@ from django.utils.translation import gettext
 from admin_models import switcher
 from admin_models.preflight.checks import State
 from admin_models.switcher import Choice
-from chat.ledger import sums
-from chat.ledger.spans import HOUR, hour_of
-from chat.ledger.sums import Narrowing, Span
+from chat.figures import sums
+from chat.figures.spans import HOUR, hour_of
+from chat.figures.sums import Narrowing, Span
 from chat.limits import standings
 from chat.limits.standings import Standing
 from chat.models import AlertRule, JobState, Limit

@@ -16,7 +16,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 from chat.models import Worker
-from chat.turns.reaper import SILENCE
+from chat.turns.log import SILENCE
 
 from . import archive, copies, making
 from .archive import BackupError, Manifest

@@ -21,7 +21,7 @@ from admin_models import local
 from admin_models.models import Environment, GroupStatus, ModelGroup
 from chat.models import JobState, Worker
 from chat.operations import readiness
-from chat.turns.reaper import SILENCE
+from chat.turns.log import SILENCE
 
 from .findings import Finding, error, ok, warning
 

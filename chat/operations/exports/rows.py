@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from django.db.models import Q
 
-from chat.ledger import sums
-from chat.ledger.spans import Narrowing, Span
+from chat.figures import sums
+from chat.figures.spans import Narrowing, Span
 from chat.operations.exports.columns import Column, Kind, Row, moment
 from chat.operations.exports.tables import Mark
 

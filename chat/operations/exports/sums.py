@@ -11,11 +11,11 @@ from typing import Any, Final
 from django.contrib.auth.models import User
 
 from admin_models.models import Environment, Team
-from chat.ledger import sources, spans
-from chat.ledger.sources import SUM, Source
-from chat.ledger.spans import DAY, Dimension, Narrowing, Span
-from chat.ledger.sums import COLUMNS as COLUMN_OF
-from chat.ledger.sums import StepName, teams_of_people
+from chat.figures import sources, spans
+from chat.figures.sources import SUM, Source
+from chat.figures.spans import DAY, Dimension, Narrowing, Span
+from chat.figures.sums import COLUMNS as COLUMN_OF
+from chat.figures.sums import StepName, teams_of_people
 from chat.models.totals import SUMMED
 from chat.operations.exports.columns import Column, Kind, Row, moment
 from chat.operations.exports.tables import Mark

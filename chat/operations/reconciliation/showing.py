@@ -18,6 +18,7 @@ from admin_models.models import Environment
 from admin_models.showing import words
 from admin_models.showing.figures import grouped
 from chat.models import Reconciliation
+from chat.operations.numbers import MINUS
 
 from . import days, reasons
 from .reasons import OF_A_TEST_CALL, Code, Reason, Side
@@ -262,10 +263,11 @@ def _difference(row: Reconciliation) -> str:
     """With its sign and, where there is something to compare it with, in percent."""
     if row.difference is None:
         return NOTHING
-    shown = f"+{grouped(row.difference)}" if row.difference > 0 else grouped(row.difference)
+    sign = "+" if row.difference > 0 else MINUS if row.difference else ""
+    shown = f"{sign}{grouped(abs(row.difference))}"
     if not row.our_tokens or not row.difference:
         return shown
-    return f"{shown} ({100 * row.difference / row.our_tokens:+.1f} %)"
+    return f"{shown} ({sign}{abs(100 * row.difference / row.our_tokens):.1f} %)"
 
 
 def _number(number: float | None) -> str:

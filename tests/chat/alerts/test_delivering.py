@@ -79,6 +79,13 @@ async def test_a_webhook_gets_what_since_when_how_much_and_where_to_look(hook):
     assert request.headers["x-chatsite-event"] == "began"
 
 
+async def test_a_webhook_is_posted_to_with_its_query(hook):
+    await begun(url=f"{hook.url}?key=a%20b&room=1")
+    await delivering.deliver_due()
+    (request,) = hook.received
+    assert request.line.split()[1].partition("?")[2] in {"key=a%20b&room=1", "key=a+b&room=1"}
+
+
 async def test_a_webhook_is_signed_together_with_its_time(hook):
     await begun(url=hook.url, secret=SECRET)
     await delivering.deliver_due()

@@ -16,8 +16,9 @@ from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from chat.ledger import entries, sums, totals
-from chat.ledger.sums import Confidence, Sums, Tokens
+from chat.figures import sums
+from chat.figures.sums import Confidence, Sums, Tokens
+from chat.ledger import entries, totals
 from chat.models import Failure, Usage
 
 AMOUNT = Decimal("0.0000000001")

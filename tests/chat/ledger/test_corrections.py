@@ -8,8 +8,9 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from admin_models.models import AuditEntry
-from chat.ledger import corrections, entries, sums, totals
-from chat.ledger.sums import Narrowing, Span
+from chat.figures import sums
+from chat.figures.sums import Narrowing, Span
+from chat.ledger import corrections, entries, totals
 from chat.models import Usage
 from tests.chat.ledger.rows import ago, row, written
 

@@ -34,7 +34,8 @@ for number, amounts in enumerate({amounts!r}):
 _NEW_ROWS = """
 import json
 from django.db import IntegrityError
-from chat.ledger import sums, totals
+from chat.figures import sums
+from chat.ledger import totals
 from chat.models import HourTotal, Usage
 
 rows = Usage.objects.order_by("pk")
@@ -73,12 +74,16 @@ for batch in range(40):
 _COUNT = """
 import json
 from chat.ledger import totals
-from chat.models import HourTotal, Speed
+from chat.figures import speeds
+from chat.models import HourTotal, SiteDaySpeeds
 
 hours = HourTotal.objects.order_by("model_name").values_list("requests", "total_tokens")
 print(json.dumps({
     "hours": list(hours),
-    "speeds": list(Speed.objects.values_list("requests", flat=True)),
+    "speeds": [
+        sum(speeds.counts_of(text).values())
+        for text in SiteDaySpeeds.objects.values_list("first_token", flat=True)
+    ],
     "differences": len(totals.differences()),
 }))
 """

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,19 +13,34 @@ from django.db import connections, transaction
 from django.test import override_settings
 from hypothesis import given
 
+from chat.figures import spans, speeds
 from chat.ledger import entries, totals
-from chat.models import DayTotal, Failure, HourTotal, SiteDayTotal, Speed, Usage
+from chat.models import (
+    DaySpeeds,
+    DayTotal,
+    Failure,
+    HourTotal,
+    SiteDaySpeeds,
+    SiteDayTotal,
+    Usage,
+)
+from chat.models.totals import TIMED
 from tests.chat.ledger import rows as some
 from tests.chat.ledger.rows import NOW, ago, anything, row, taken_back, written
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
-TABLES = (HourTotal, SiteDayTotal, DayTotal, Speed, Failure)
+TABLES = (HourTotal, SiteDayTotal, DayTotal, SiteDaySpeeds, DaySpeeds, Failure)
 
 
 def kept() -> list[list[str]]:
-    """All that the totals hold, but the numbers of their rows."""
-    return [sorted(str({**each, "id": 0}) for each in table.objects.values()) for table in TABLES]
+    """All that the totals hold, but the numbers of their rows; texts in any order are alike."""
+    return [sorted(str(_alike(each)) for each in table.objects.values()) for table in TABLES]
+
+
+def _alike(total: Mapping[str, Any]) -> dict[str, Any]:
+    texts = {name: speeds.counts_of(total[name]) for name in TIMED if name in total}
+    return {**total, "id": 0, **{name: sorted(counts.items()) for name, counts in texts.items()}}
 
 
 @anything
@@ -44,6 +61,22 @@ def test_a_batch_is_one_statement_a_table(django_assert_num_queries):
     with transaction.atomic(), django_assert_num_queries(3):
         totals.add(rows)  # the hours, the days, the days of people
     assert HourTotal.objects.count() == DayTotal.objects.count() == 4
+
+
+def test_speeds_are_one_more_for_all_and_one_for_people(django_assert_num_queries):
+    rows = [row(first_token_seconds=1.0, created_at=ago(hours=hours)) for hours in (1, 30)]
+    with transaction.atomic(), django_assert_num_queries(5):
+        totals.add(rows)
+
+
+def test_speeds_of_a_busy_day_stay_short():
+    at = spans.begin_of(spans.day_of(NOW))
+    for _ in range(5):
+        written(*(row(first_token_seconds=0.5 + n / 500, created_at=at) for n in range(600)))
+    kept = SiteDaySpeeds.objects.get()
+    assert len(kept.first_token) < speeds.LONG
+    assert sum(speeds.counts_of(kept.first_token).values()) == 3000
+    assert totals.differences() == []
 
 
 def test_nothing_to_write_asks_nothing(django_assert_num_queries):

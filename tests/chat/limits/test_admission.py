@@ -275,6 +275,5 @@ async def test_an_administrator_is_led_to_the_limit(conversation, root):
         for status in ("done", "failed"):
             await page.ask("Hi")
             await page.until_status(status)
-            await settled()
         link = page.answers()[-1].select_one(".problem a.next")
     assert link["href"] == f"/limits/{limit.pk}/"

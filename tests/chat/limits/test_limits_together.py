@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from base64 import urlsafe_b64encode
 from contextlib import AsyncExitStack
 
 import pytest
 
-from chatsite import throwaway
 from tests.chat.real_sockets import signed_in
 from tests.fakes.model_server import running_in_thread
-from tests.installations import Installation
+from tests.installations import Installation, services
 from tests.processes import wait_until
 
 QUESTIONS, QUOTA = 100, 10
@@ -80,18 +77,8 @@ def service():
 @pytest.fixture
 def variables():
     """What makes processes share a PostgreSQL and a Redis."""
-    try:
-        with throwaway.postgresql() as url, throwaway.redis() as redis:
-            yield {
-                "DATABASE_URL": url,
-                "REDIS_URL": redis,
-                "DJANGO_SECRET_KEY": "the same in all processes " * 3,
-                "CHATSITE_SECRET_KEYS": urlsafe_b64encode(b"k" * 32).decode(),
-            }
-    except throwaway.NotInstalledError as missing:
-        if os.environ.get("CI", "").lower() in {"1", "true"}:
-            raise
-        pytest.skip(str(missing))
+    with services() as shared:
+        yield shared
 
 
 @pytest.fixture

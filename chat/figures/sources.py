@@ -6,17 +6,28 @@ was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BigIntegerField, CharField, Count, F, Func, Q, QuerySet, Sum
+from django.db.models import (
+    Aggregate,
+    BigIntegerField,
+    CharField,
+    Count,
+    F,
+    Func,
+    Q,
+    QuerySet,
+    Sum,
+    TextField,
+)
 from django.db.models.functions import Coalesce
 
-from chat.ledger import spans
-from chat.ledger.spans import Narrowing, Span
+from chat.figures import spans
+from chat.figures.spans import Narrowing, Span
 from chat.models import DayTotal, HourTotal, SiteDayTotal, Status, Usage
 from chat.models.amounts import AmountField
 from chat.models.totals import PLACE, SUMMED
@@ -37,6 +48,7 @@ _ADDED: Final = (
 )
 _COUNTED: Final = {
     "requests": _IS_REQUEST,
+    "questions": _IS_REQUEST & Q(kind=Usage.Kind.CHAT, step=0),
     "corrections": ~_IS_REQUEST,
     "done": _IS_REQUEST & Q(final_status=Status.DONE),
     "stopped": _IS_REQUEST & Q(final_status=Status.STOPPED),
@@ -88,6 +100,17 @@ class UtcMinute(UtcHour):
     form, length = "YYYY-MM-DD HH24:MI", 16
 
 
+class JoinedText(Aggregate):
+    """Texts of several rows, one after the other, in any order."""
+
+    output_field = TextField()
+    template = "%(function)s(%(expressions)s, '')"
+    function = "GROUP_CONCAT"
+
+    def as_postgresql(self, compiler: Any, connection: BaseDatabaseWrapper, **more: Any) -> Any:
+        return self.as_sql(compiler, connection, function="STRING_AGG", **more)
+
+
 def moment_of(text: str) -> datetime:
     """The beginning of what `UtcHour` or `UtcMinute` name."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
@@ -108,11 +131,12 @@ class Source:
     step: Step | None = None
     step_column: Any = None
 
-    def grouped(self, *columns: str) -> Iterator[dict[str, Any]]:
-        """What the rows come to, for each combination of `columns` and, where there is one, `step`.
-        One query."""
+    def grouped(self, *columns: str, summed: Collection[str] = SUMMED) -> Iterator[dict[str, Any]]:
+        """What `summed` of the rows comes to, for each combination of `columns` and, where there is
+        one, `step`. One query."""
         sums = SUMS_OF_ROWS if self.is_ledger else SUMS_OF_TOTALS
-        for row in self._by(columns).annotate(**sums):
+        wanted = {SUM + name: sums[SUM + name] for name in summed}
+        for row in self._by(columns).annotate(**wanted):
             yield self._told(row)
 
     def people_by_step(self) -> Iterator[tuple[Step, int]]:

@@ -50,8 +50,8 @@ class Dimension(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """Of what; what is empty or 0 narrows nothing. A team is those who belong to it now; the team
-    of everyone narrows nothing."""
+    """Of what; what is empty, 0 or None narrows nothing. A team is those who belong to it now; the
+    team of everyone narrows nothing."""
 
     env_id: str = ""
     group_name: str = ""
@@ -60,11 +60,13 @@ class Narrowing:
     kind: str = ""
     user_pk: int = 0
     team_pk: int = 0
+    people: frozenset[int] | None = None
+    """Of whoever is among these."""
 
     @property
     def is_personal(self) -> bool:
         """Whether it is about certain people."""
-        return bool(self.user_pk or self.team_pk)
+        return bool(self.user_pk or self.team_pk or self.people is not None)
 
     def resolved(self) -> Self:
         """The same, without the team of everyone. One query, and none where no team is named."""
@@ -83,10 +85,13 @@ class Narrowing:
             person: self.user_pk,
         }
         wanted: dict[str, Any] = {name: value for name, value in chosen.items() if value}
+        narrowed = Q(**wanted)
         if self.team_pk:
             members = Team.members.through.objects.filter(team_id=self.team_pk)
-            wanted[f"{person}__in"] = members.values("user_id")
-        return Q(**wanted)
+            narrowed &= Q(**{f"{person}__in": members.values("user_id")})
+        if self.people is not None:
+            narrowed &= Q(**{f"{person}__in": self.people})
+        return narrowed
 
 
 # Hours are those of UTC; days are those of the installation's time zone.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.ledger import speeds
-from chat.ledger.speeds import Measure
+from chat.figures import speeds
+from chat.figures.speeds import Measure
 
 values = st.floats(speeds.SMALLEST, speeds.LARGEST)
 
@@ -27,6 +28,21 @@ def test_percentiles_are_near_those_of_the_values(measured, percent):
     (found,) = speeds.percentiles(counts, [percent])
     exact = sorted(measured)[math.ceil(len(measured) * percent / 100) - 1]
     assert found == pytest.approx(exact, rel=0.0251)
+
+
+@given(st.dictionaries(st.integers(-141, 284), st.integers(1, 10**6)))
+def test_counts_survive_being_kept(counts):
+    text = speeds.text_of(counts)
+    assert speeds.counts_of(text) == counts
+    assert speeds.text_of(speeds.counts_of(text)) == text
+
+
+@given(st.lists(st.dictionaries(st.integers(-141, 284), st.integers(1, 9)), max_size=5))
+def test_texts_one_after_the_other_are_the_sum(several):
+    together: Counter[int] = Counter()
+    for counts in several:
+        together.update(counts)
+    assert speeds.counts_of("".join(map(speeds.text_of, several))) == together
 
 
 def test_of_nothing_there_are_none():

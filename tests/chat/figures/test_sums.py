@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from admin_models.models import Team
-from chat.ledger import entries, spans, sums, totals
-from chat.ledger.sums import NOTHING, Dimension, Measure, Narrowing, Span
+from chat.figures import spans, sums
+from chat.figures.sums import NOTHING, Dimension, Measure, Narrowing, Span
+from chat.ledger import entries, totals
 from chat.models import Usage
 from tests.chat.ledger import rows as some
 from tests.chat.ledger.rows import ago, anything, by, in_span, row, sums_of, taken_back, written
@@ -104,7 +105,9 @@ def test_speeds_are_measured_of_every_request_once(batches, span, narrowing, zon
         assert found.requests == len(timed)
         for step in ("hour", "day"):
             series = sums.speed_series(span, narrowing, step)
-            assert sum(of[Measure.FIRST_TOKEN].requests for _, of in series) == len(timed)
+            of_steps = [of[Measure.FIRST_TOKEN].requests for _, of in series.steps]
+            assert sum(of_steps) == len(timed)
+            assert series.whole[Measure.FIRST_TOKEN] == found
 
 
 def test_a_span_has_one_as_long_before_it(days):

@@ -17,12 +17,13 @@ from typing import Any, Final, Literal
 from django.db.models import Count, F, QuerySet, Sum
 
 from admin_models.models import Team
-from chat.ledger import sources, spans
-from chat.ledger import speeds as buckets
-from chat.ledger.sources import SUM, Source, Step, UtcMinute, moment_of
-from chat.ledger.spans import Dimension, Narrowing, Span
-from chat.ledger.speeds import Measure, Percentiles
-from chat.models import Failure, Speed, Usage
+from chat.figures import sources, spans
+from chat.figures import speeds as buckets
+from chat.figures.sources import SUM, JoinedText, Source, Step, UtcMinute, moment_of
+from chat.figures.spans import Dimension, Narrowing, Span
+from chat.figures.speeds import Measure, Percentiles
+from chat.models import DaySpeeds, Failure, SiteDaySpeeds, Usage
+from chat.models.totals import TIMED
 
 __all__ = [
     "Confidence",
@@ -32,6 +33,8 @@ __all__ = [
     "Narrowing",
     "Percentiles",
     "Span",
+    "SpeedSeries",
+    "Speeds",
     "Sums",
     "Tokens",
     "failures",
@@ -264,54 +267,64 @@ _TOKENS: Final = ("prompt", "completion", "cached", "reasoning", "total")
 # Speeds
 
 
-def speeds(span: Span, narrowing: Narrowing) -> Mapping[Measure, Percentiles]:
-    """How fast answers were, of every measure."""
-    counts = _buckets(span, narrowing, None).get(None, {})
-    return {measure: buckets.summary(counts.get(measure, {})) for measure in Measure}
+Speeds = Mapping[Measure, Percentiles]
 
 
-def speed_series(
-    span: Span, narrowing: Narrowing, step: StepName
-) -> Sequence[tuple[datetime | date, Mapping[Measure, Percentiles]]]:
-    """The same for each hour or day that `span` touches, as in `series`."""
+@dataclass(frozen=True, slots=True)
+class SpeedSeries:
+    """How fast answers were in a time as a whole, and in each step of it."""
+
+    whole: Speeds
+    steps: Sequence[tuple[datetime | date, Speeds]]
+
+
+def speeds(span: Span, narrowing: Narrowing) -> Speeds:
+    """How fast answers were, of every measure. At most four queries."""
+    return _summary(_buckets(span, narrowing, None).get(None, {}))
+
+
+def speed_series(span: Span, narrowing: Narrowing, step: StepName) -> SpeedSeries:
+    """The same, also for each hour or day that `span` touches, as in `series`."""
     found = _buckets(span, narrowing, step)
-    return [
-        (
-            at,
-            {measure: buckets.summary(found.get(at, {}).get(measure, {})) for measure in Measure},
-        )
-        for at in _steps(span, step)
-    ]
+    whole: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for counts in found.values():
+        for measure, counted in counts.items():
+            whole[measure].update(counted)
+    steps = [(at, _summary(found.get(at, {}))) for at in _steps(span, step)]
+    return SpeedSeries(_summary(whole), steps)
+
+
+def _summary(counts: Mapping[str, Mapping[int, int]]) -> Speeds:
+    return {measure: buckets.summary(counts.get(measure, {})) for measure in Measure}
 
 
 _Buckets = Mapping[Any, Mapping[str, Counter[int]]]
 
 
 def _buckets(span: Span, narrowing: Narrowing, step: StepName | None) -> _Buckets:
-    """Requests by step, measure and bucket. Whole days come from their totals, where these can
-    know; at most four queries."""
+    """Requests by step, measure and bucket. Whole days come from what is kept of them; at most four
+    queries."""
     asked = narrowing.resolved()
     found: defaultdict[Any, defaultdict[str, Counter[int]]]
     found = defaultdict(lambda: defaultdict(Counter))
-    core = Span(span.begin, span.begin)
-    if not asked.is_personal and step != "hour":
-        core = spans.whole_days(span)
-        for at, measure, bucket, requests in _kept_speeds(core, asked, step):
-            found[at][measure][bucket] += requests
+    core = Span(span.begin, span.begin) if step == "hour" else spans.whole_days(span)
+    for day, measure, text in _kept_speeds(core, asked):
+        found[day if step else None][measure].update(buckets.counts_of(text))
     for edge in sources.edges(span, core):
         for at, measure, value in _measured_speeds(edge, asked, step):
             found[at][measure][buckets.bucket_of(value)] += 1
     return found
 
 
-def _kept_speeds(
-    core: Span, narrowing: Narrowing, step: StepName | None
-) -> Iterable[tuple[Step | None, str, int, int]]:
-    kept = Speed.objects.filter(narrowing.condition(), at__gte=core.begin, at__lt=core.end)
-    columns = ("measure", "bucket") if step is None else ("measure", "bucket", "at")
-    counted = kept.order_by().values_list(*columns).annotate(Sum("requests"))
-    for measure, bucket, *at, requests in counted.iterator():
-        yield spans.day_of(at[0]) if at else None, measure, bucket, requests
+def _kept_speeds(core: Span, narrowing: Narrowing) -> Iterable[tuple[date, str, str]]:
+    """Day, measure and text of counts."""
+    table = DaySpeeds if narrowing.is_personal else SiteDaySpeeds
+    first, last = spans.day_of(core.begin), spans.day_of(core.end)
+    kept = table._default_manager.filter(narrowing.condition(), day__gte=first, day__lt=last)
+    joined = {f"all_{name}": JoinedText(name) for name in TIMED}
+    for day, *texts in kept.order_by().values_list("day").annotate(**joined):
+        for measure, text in zip(TIMED, texts, strict=True):
+            yield day, measure, text
 
 
 def _measured_speeds(

@@ -23,6 +23,11 @@ def _keys() -> tuple[str, ...]:
     return tuple(settings.SEALING_KEYS) or (file.keys() if file else ())
 
 
+def check() -> None:
+    """Raise ValueError if a sealing key that counts now is no key."""
+    _cipher(_keys())
+
+
 def seal(secret: str) -> str:
     """Encrypt `secret` with the newest sealing key; an empty secret stays empty."""
     return _cipher(_keys()).encrypt(secret.encode()).decode() if secret else ""

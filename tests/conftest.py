@@ -54,7 +54,9 @@ def threads_that_let_go(django_db_setup):
 @pytest.fixture(autouse=True)
 def tables_that_only_grow_can_be_emptied(request):
     """After a test that commits, its tables are emptied."""
-    if "transactional_db" not in request.fixturenames:
+    mark = request.node.get_closest_marker("django_db")
+    is_marked = mark is not None and mark.kwargs.get("transaction", False)
+    if not (is_marked or "transactional_db" in request.fixturenames):
         yield
         return
     request.getfixturevalue("_django_db_helper")  # which empties them after what follows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -33,6 +33,8 @@ STATES: Final[Mapping[State, Promise]] = {
     State.SKIPPED: pgettext_lazy("state of a check", "skipped"),
     State.WAITING: pgettext_lazy("state of a check", "waiting"),
 }
+PLACE: Final = re.compile(r"%\(\w+\)[ds]")
+"""Of a sentence, where a word or a number goes."""
 READINESS: Final[Mapping[State, Promise]] = {
     State.OK: _("Ready"),
     State.NOT_OK: _("Not ready"),
@@ -59,7 +61,7 @@ def said_by(code: str, params: Mapping[str, Any]) -> str:
 
 def said_of(code: str) -> str:
     """The sentence of errors of which nobody knows any more what else was told: that stays open."""
-    return said_by(code, defaultdict(lambda: "…"))
+    return PLACE.sub("…", gettext(errors.user_message_for(code))) % {}
 
 
 def age_of(at: datetime | None) -> str:

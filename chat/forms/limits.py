@@ -151,8 +151,7 @@ class LimitForm(forms.Form):
         """Refuse once to replace what somebody else saved after the form was shown."""
         seen: str = self.cleaned_data["seen"]
         if seen and seen != self.mark:
-            self.data = self.data.copy()
-            self.data["seen"] = self.mark
+            self.data = dict(self.data.items()) | {"seen": self.mark}
             self.add_error(
                 None,
                 _(

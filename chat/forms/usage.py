@@ -280,8 +280,7 @@ class CorrectionForm(forms.Form):
         form was shown with: a second click adds nothing."""
         seen = self.cleaned_data["seen"]
         if seen and seen != str(number):
-            self.data = self.data.copy()
-            self.data["seen"] = str(number)
+            self.data = dict(self.data.items()) | {"seen": str(number)}
             text = _("A correction was added meanwhile; it stands above. Is this another one?")
             raise ValidationError(text, code="late")
 

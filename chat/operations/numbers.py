@@ -30,13 +30,13 @@ def short(number: float) -> str:
     size = abs(number)
     for scale, letter in _SCALES:
         if size >= scale * _ALMOST:
-            return _signed(number, f"{_rounded(size / scale, 4)}{letter}")
-    return _signed(number, _rounded(size, 4))
+            return _signed(number, f"{rounded(size / scale, 4)}{letter}")
+    return _signed(number, rounded(size, 4))
 
 
 def exact(number: int | Decimal) -> str:
     """All digits."""
-    return _signed(number, grouped(abs(number)))
+    return _signed(number, grouped(-number if number < 0 else number))
 
 
 def whole(number: float) -> str:
@@ -65,18 +65,18 @@ def seconds(number: float) -> str:
     if round(number, 3) < 1:
         return f"{number * 1000:.0f} ms"
     if number < _MINUTE:
-        return f"{_rounded(number, 3)} s"
-    return f"{_rounded(number / _MINUTE, 3)} min"
+        return f"{rounded(number, 3)} s"
+    return f"{rounded(number / _MINUTE, 3)} min"
 
 
 def rate(number: float) -> str:
     """Tokens a second."""
-    return f"{_rounded(number, 3)}/s" if number < 1000 else f"{number:,.0f}/s"
+    return f"{rounded(number, 3)}/s" if number < 1000 else f"{number:,.0f}/s"
 
 
 def percent(part: float, whole: float) -> str:
     """A share; nothing of nothing is not known."""
-    return f"{_rounded(part / whole * 100, 3)} %" if whole else NONE
+    return f"{rounded(part / whole * 100, 3)} %" if whole else NONE
 
 
 def requests(number: int) -> str:
@@ -107,11 +107,11 @@ def change(
         return Change("±0", "", "same")
     sign = "+" if difference > 0 else MINUS
     share = abs(difference / before) * 100 if before > 0 else math.inf
-    relative = f"{sign}{_rounded(share, 3)} %" if share < _MOST_PERCENT else ""
+    relative = f"{sign}{rounded(share, 3)} %" if share < _MOST_PERCENT else ""
     return Change(f"{sign}{written(abs(difference))}", relative, "up" if difference > 0 else "down")
 
 
-def _rounded(size: float, digits: int) -> str:
+def rounded(size: float, digits: int) -> str:
     """So many digits that count, however large or small it is; never as a power of ten."""
     return grouped(Decimal(f"{size:.{digits}g}"))
 

@@ -21,6 +21,8 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from admin_models import crypto
+
 logger = logging.getLogger(__name__)
 
 KEPT: Final = 1.0
@@ -123,6 +125,7 @@ async def sealing_keys() -> None:
     """What is sealed can be read."""
     if settings.SEALING_KEY_FILE is not None:
         await asyncio.to_thread(settings.SEALING_KEY_FILE.check)
+    await asyncio.to_thread(crypto.check)
 
 
 async def disk() -> None:

@@ -351,8 +351,10 @@ READY = (AIModelGroup("cloudbase", models=(AIModelEntry("deepseek-v4-flash"),), 
 
 
 def test_packs_of_which_one_may_be_used_up_and_one_is_disabled_are_told_as_both():
-    packs = (PostpayPackage("pkg_tcb_tokencredits_1", status=3),)
-    packs += (PostpayPackage("pkg_tcb_tokencredits_2", status=4),)
+    packs = (
+        PostpayPackage("pkg_tcb_tokencredits_1", status=3),
+        PostpayPackage("pkg_tcb_tokencredits_2", status=4),
+    )
     verdict = rules.verdict(seen_facts(groups=READY, packages=packs), FLASH, TERMS)
     said = verdict.check(Step.TOKEN_PACK).sentence
     assert "used up" in said

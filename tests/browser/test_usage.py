@@ -101,6 +101,12 @@ def test_the_live_page_follows_an_answer(chat, service, admin):
     chat.ask("slowly")
     chat.expect_status("streaming")
     expect(meter).to_have_text("1", timeout=30_000)
+    written = admin.locator(".plot").filter(has_text="Answers being written")
+    written.get_by_text("As a table").click()
+    rows = written.locator("tbody tr")
+    shown = rows.count()
+    expect(rows.nth(shown + 1)).to_be_visible(timeout=30_000)  # it is renewed and stays open
+    expect(rows.last).to_contain_text("1")
     service.resume()
     chat.expect_status("done")
     expect(meter).to_have_text("0", timeout=30_000)

@@ -66,7 +66,7 @@ def meters(soup) -> dict[str, str]:
 
 
 def processes(soup) -> list[list[str]]:
-    rows = soup.select("table.figures tbody tr")
+    rows = soup.select("table.processes tbody tr")
     return [[words(cell) for cell in row.select("th, td")] for row in rows]
 
 

@@ -222,11 +222,20 @@ def test_errors_are_told_by_stage_and_code_also_where_nothing_was_called(browser
     assert len(lines(page(browser.get(link["href"])))) == 2
 
 
-def test_what_a_refusal_named_is_left_open_in_the_sum_of_all(browser):
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("limit_used_up", "The limit is used up: …."),
+        (
+            "answer_took_too_long",
+            "The answer was ended after … minutes, the longest that one may take here.",
+        ),
+    ],
+)
+def test_what_an_error_named_is_left_open_in_the_sum_of_all(browser, code, sentence):
     place = {"env_id": "local", "model_name": "m", "kind": "chat", "stage": "quota"}
-    entries.write([], [totals.failure(timezone.now(), **place, code="limit_used_up")])
-    sentence = words(the(shown(browser), "#failures ~ .table-scroll small"))
-    assert sentence == "The limit is used up: …."
+    entries.write([], [totals.failure(timezone.now(), **place, code=code)])
+    assert words(the(shown(browser), "#failures ~ .table-scroll small")) == sentence
 
 
 # Time

@@ -160,6 +160,7 @@ def test_a_second_click_adds_no_second_correction(browser):
     soup = page(response)
     assert "A correction was added meanwhile" in words(the(soup, "details.more .form-error"))
     assert len(cells(the(soup, ".block table"))) == 1
+    assert the(soup, "[name=completion_tokens]")["value"] == "-20"
     again = typed | {"seen": the(soup, "[name=seen]")["value"]}
     assert browser.post(address, again).status_code == 302
     assert Usage.objects.filter(corrects=kept.pk).count() == 2

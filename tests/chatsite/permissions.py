@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import django
+
 from admin_models.consumers import NOT_STAFF
 from admin_models.page_sockets import NOT_FOUND, SIGNED_OUT
 
@@ -193,7 +195,8 @@ CLOSED: Final[dict[str, Answers]] = {
     "delete": (403, 403),
     "history": (302, 302),  # of a row that is not there
 }
-READ: Final = CLOSED | {"change": (302, 403), "changelist": (200, 200)}
+_NOT_THERE: Final = 302 if django.VERSION >= (6, 1) else 403  # which looks for the row first
+READ: Final = CLOSED | {"change": (302, _NOT_THERE), "changelist": (200, 200)}
 WRITTEN: Final = READ | {"add": (200, 200), "change": (302, 302), "delete": (302, 302)}
 TABLES: Final = {
     "admin_models_auditentry": (READ, READ),

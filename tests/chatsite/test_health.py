@@ -10,6 +10,7 @@ import time
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 from django.db import connection
 
 from chat.operations import readiness
@@ -102,9 +103,15 @@ async def test_a_channel_layer_that_is_away_is_told(settings):
     assert await trouble_of(readiness.channel_layer) == "ConnectionError"
 
 
-async def test_a_key_file_that_others_can_read_or_that_is_gone_is_told(settings, tmp_path):
+async def test_a_key_file_that_is_wrong_open_to_others_or_gone_is_told(settings, tmp_path):
     path = tmp_path / "keys" / "sealing"
-    settings.SEALING_KEY_FILE = KeyFile(path)
+    settings.SEALING_KEYS = []
+    settings.SEALING_KEY_FILE = KeyFile(path, lambda: Fernet.generate_key().decode())
+    assert await trouble_of(readiness.sealing_keys) == ""
+    key = path.read_text()
+    path.write_text("this is no key")
+    assert await trouble_of(readiness.sealing_keys) == "ValueError"
+    path.write_text(key)
     assert await trouble_of(readiness.sealing_keys) == ""
     path.chmod(0o644)
     assert await trouble_of(readiness.sealing_keys) == "KeyFileError"
@@ -114,6 +121,7 @@ async def test_a_key_file_that_others_can_read_or_that_is_gone_is_told(settings,
 
 async def test_keys_that_are_in_a_variable_need_no_file(settings):
     settings.SEALING_KEY_FILE = None
+    settings.SEALING_KEYS = [Fernet.generate_key().decode()]
     assert await trouble_of(readiness.sealing_keys) == ""
 
 

@@ -19,7 +19,7 @@ from chat.operations.alerts import kinds
 from chat.operations.alerts.kinds import Measure
 from chat.operations.alerts.readings import Reading
 from chat.operations.links import Links
-from chat.operations.numbers import money
+from chat.operations.numbers import money, rounded
 
 Event = AlertDelivery.Event
 Notice = dict[str, Any]
@@ -125,7 +125,7 @@ def value_text(number: float | None, unit: str) -> str:
     if number is None:
         return "–"
     if unit in ("", "%", "s"):
-        return f"{number:g} {unit}".strip()
+        return f"{rounded(number, 6)} {unit}".strip()
     return f"{money(number)} {unit}"
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from admin_models import local
 from admin_models.models import AIModel, Environment, ModelGroup
 from chat.models import Counter, HourTotal, JobState, Limit
-from chat.operations.alerts import readings, watching
+from chat.operations.alerts import notices, readings, watching
 from chat.operations.alerts.kinds import KINDS, Measure
 from chat.operations.alerts.readings import Reading
 from tests.chat.alerts.conftest import a_rule
@@ -154,3 +154,8 @@ def test_each_kind_can_be_looked_at_when_there_is_nothing():
     for measure in Measure:
         a_rule(measure)
     watching.look_at_all(timezone.now())
+
+
+def test_values_are_written_out_whatever_they_are():
+    assert notices.value_text(2e9, "%") == "2,000,000,000 %"
+    assert notices.value_text(0.00001, "s") == "0.00001 s"

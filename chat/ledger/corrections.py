@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from admin_models import costs
 from admin_models.models import Tier
+from admin_models.showing.figures import grouped
 from chat.models import Usage
 from chat.models.amounts import LARGEST
 
@@ -114,5 +115,5 @@ def _wrong(name: str, stands: Any, added: Any) -> ValidationError | None:
     now = stands or 0
     if added < 0 and now + added < 0:
         sentence = _("There are only %(now)s to take from.")
-        return ValidationError(sentence, code="negative", params={"now": f"{Decimal(now):f}"})
+        return ValidationError(sentence, code="negative", params={"now": grouped(Decimal(now))})
     return None

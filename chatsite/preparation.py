@@ -111,7 +111,7 @@ def _in_turn() -> Iterator[None]:
 def count_ledger(say: Say) -> None:
     """See that the totals of the ledger are there, with days of the time zone that is set now."""
     if totals.rebuild_if_needed():
-        say("The totals of the ledger were made anew: the time zone is another one")
+        say("The totals of the ledger were made anew: they were not those of its rows and days")
 
 
 def collect_static_files(say: Say) -> None:

@@ -89,6 +89,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='usage',
-            index=models.Index(condition=models.Q(('final_status', 'failed')), fields=['user', 'final_status', 'created_at'], name='failures_of_a_person'),
+            index=models.Index(condition=models.Q(('final_status', 'failed')), fields=['user', 'final_status', 'created_at', 'error_stage', 'error_code', 'corrects'], name='failures_of_a_person'),
         ),
     ]

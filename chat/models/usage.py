@@ -104,9 +104,13 @@ class Usage(models.Model):
                 condition=models.Q(corrects__isnull=False),
                 name="corrections_of_a_row",
             ),
-            # The state is the same in all of it; named as a column, it makes SQLite take this one.
+            # The state is the same in all of it; named as a column, it makes SQLite take this one,
+            # which then holds all that is asked of failures.
             models.Index(
-                fields=["user", "final_status", "created_at"],
+                fields=[
+                    *("user", "final_status", "created_at"),
+                    *("error_stage", "error_code", "corrects"),
+                ],
                 condition=models.Q(final_status=Status.FAILED),
                 name="failures_of_a_person",
             ),

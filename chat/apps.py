@@ -31,8 +31,7 @@ class ChatConfig(AppConfig):
         """See that the ledger only grows and has its totals after every migration, as one that
         rebuilds a table loses what protected it. Hear of the calls that administration makes, and
         of limits that end. Keep our part of the configuration in its file. Know all errors."""
-        from admin_models import signals  # noqa: PLC0415  # models are not loaded before
-        from chat import configuration  # noqa: PLC0415  # models are not loaded before
+        from admin_models import configuration, signals  # noqa: PLC0415  # models are not loaded before
         from chat.ledger import trials  # noqa: PLC0415  # models are not loaded before
         from chat.limits import changes  # noqa: PLC0415  # models are not loaded before
 
@@ -42,7 +41,7 @@ class ChatConfig(AppConfig):
         post_migrate.connect(_protect_ledger, sender=self)
         pre_delete.connect(changes.record_end, sender=self.get_model("Limit"))
         signals.called.connect(trials.enter)
-        configuration.register()
+        configuration.add_section("chat.configuration.limits.Limits")
 
 
 def _open_ledger(sender: AppConfig, using: str, plan: Sequence[Any] = (), **_: Any) -> None:

@@ -1,6 +1,7 @@
 """What other apps keep in the file: each section is a list of parts, under a member of its own.
 
-An app registers its sections when it is ready (`AppConfig.ready`); this package knows none of them.
+An app names its sections when it is ready (`admin_models.configuration.add_section`); this package
+knows none of them, and loads them when the file is first asked for.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Any, ClassVar, cast
 import msgspec
 from django.db.models import Model
 from django.utils.functional import Promise
+from django.utils.module_loading import import_string
 
 from admin_models import audit
 
+from . import section_names
 from .format import Configuration, Part
 from .steps import Item, Known, Missing, Problem, Step
 
@@ -33,7 +36,7 @@ class Compared:
 
 class Section(ABC):
     """A list of parts that an app keeps. They are applied after all that is ours, section by
-    section as these were registered, so that they can name what the file brings."""
+    section as these were named, so that they can name what the file brings."""
 
     member: ClassVar[str]
     """Of the file, at its top."""
@@ -70,23 +73,15 @@ class Section(ABC):
         return member
 
 
-_sections: dict[str, Section] = {}
-
-
-def register(section: Section) -> None:
-    """Keep a section in the file from now on."""
-    _sections[section.kind] = section
-    whole.cache_clear()
-
-
+@cache
 def registered() -> tuple[Section, ...]:
-    """All sections, in the order in which they were registered."""
-    return tuple(_sections.values())
+    """All sections, in the order in which they were named."""
+    return tuple(import_string(name)() for name in section_names)
 
 
 def of(kind: str) -> Section | None:
     """The section whose parts are of this kind; None: they are ours."""
-    return _sections.get(kind)
+    return next((section for section in registered() if section.kind == kind), None)
 
 
 @cache

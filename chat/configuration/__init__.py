@@ -2,12 +2,3 @@
 
 limits      what may be used
 """
-
-from admin_models.configuration import sections
-
-from . import limits
-
-
-def register() -> None:
-    """Put all of it in the file."""
-    sections.register(limits.Limits())

@@ -30,7 +30,6 @@ PAUSE_AFTER_FAILURE = 1.0
 async def working() -> AsyncGenerator[None, None]:
     """Answers can be written inside; leaving lets them finish for a grace period."""
     channel = await owner.layer().new_channel()
-    await database_sync_to_async(_hold_connection)()
     worker = await Worker.objects.acreate(channel=channel, heartbeat_at=timezone.now())
     owner.open_for_work(worker.pk, channel)
     chores = [
@@ -75,6 +74,7 @@ async def _forever(chore: Callable[[], Awaitable[None]], interval: float) -> Non
 
 
 async def _beat(worker: Worker) -> None:
+    await database_sync_to_async(_hold_connection)()  # again, after the database was away
     await owner.log().write(worker)
 
 

@@ -71,7 +71,7 @@ def shared_cache() -> Iterator[Finding]:
     if found != value:
         yield error("cache", "it does not keep what it is given", "Check the memory of Redis")
     elif _processes() > 1 and not settings.REDIS_URL:
-        yield warning("cache", "each process counts attempts to sign in by itself", _REDIS)
+        yield warning("cache", "each process counts by itself how often people do things", _REDIS)
     else:
         yield ok("cache", "it keeps what it is given")
 

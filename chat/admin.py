@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.http import HttpRequest
+
+from admin_models.admin import ReadOnlyAdmin
 
 from .models import Usage
 
 
 @admin.register(Usage)
-class UsageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs
+class UsageAdmin(ReadOnlyAdmin):
     list_display = (
         "created_at",
         "user",
@@ -25,12 +26,3 @@ class UsageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in
     list_filter = ("final_status", "confidence", "group_name")
     list_select_related = ("user",)
     date_hierarchy = "created_at"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Usage | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Usage | None = None) -> bool:
-        return False

@@ -212,7 +212,7 @@ TABLES: Final = {
         CLOSED | {"password_change": (403, 403)},
         WRITTEN | {"password_change": (200, 200)},
     ),
-    "chat_usage": (CLOSED, READ),
+    "chat_usage": (READ, READ),
 }
 """What administrators, and superusers, may do with each table; everybody else is led to sign in."""
 

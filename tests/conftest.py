@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from asgiref.sync import SyncToAsync
+from channels.layers import channel_layers
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, connections
@@ -63,6 +64,12 @@ def tables_that_only_grow_can_be_emptied(request):
     yield
     for table in (AuditEntry, Price, Usage):
         append_only.unprotect(connection, table._meta.db_table)
+
+
+@pytest.fixture(autouse=True)
+def a_channel_layer_of_its_own():
+    """That of an earlier test may have a lock left that belongs to the event loop of then."""
+    channel_layers.backends.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from admin_models import connections as clients
 from admin_models.models import AIModel, AuditEntry, ModelGroup, Price
 from chat.limits import rules
 from chat.models import Conversation, Usage
+from chat.operations import readiness
 from chat.turns import worker
 from tests import processes
 from tests.fakes.model_server import ModelServer
@@ -64,6 +65,12 @@ def tables_that_only_grow_can_be_emptied(request):
     yield
     for table in (AuditEntry, Price, Usage):
         append_only.unprotect(connection, table._meta.db_table)
+
+
+@pytest.fixture(autouse=True)
+def nobody_told_this_process_to_end():
+    """A test that stops a server did, and what was looked at is known for a second."""
+    readiness.of_this_process.stay()
 
 
 @pytest.fixture(autouse=True)

@@ -202,7 +202,9 @@ def _this_run(state: JobState) -> QuerySet[JobState]:
 
 
 def _renewed(state: JobState, lease: timedelta) -> bool:
-    return bool(_this_run(state).update(lease_until=timezone.now() + lease))
+    """Whether we still hold it. A renewal that was under way when the run ended comes too late."""
+    held = _this_run(state).filter(holder=state.holder)
+    return bool(held.update(lease_until=timezone.now() + lease))
 
 
 def _finished(job: Job, state: JobState, error: BaseException | None) -> JobState:

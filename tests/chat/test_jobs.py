@@ -275,3 +275,14 @@ async def test_trouble_with_the_database_ends_no_job(transactional_db, caplog):
 def rename(table: str, name: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} RENAME TO {name}")
+
+
+def test_a_renewal_that_comes_after_the_end_holds_nothing(transactional_db):
+    job = Work().job("a")
+    lease = timedelta(seconds=30)
+    JobState.objects.create(name=job.name, due_at=timezone.now())
+    state = jobs._claimed(job.name, "a", lease)
+    assert jobs._renewed(state, lease)
+    ended = jobs._finished(job, state, None)
+    assert not jobs._renewed(state, lease)
+    assert JobState.objects.get().lease_until is ended.lease_until is None

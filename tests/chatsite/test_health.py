@@ -25,13 +25,6 @@ from tests.installations import Installation
 FAR = {"REMOTE_ADDR": "203.0.113.9"}
 
 
-@pytest.fixture(autouse=True)
-def afresh():
-    readiness.of_this_process.stay()
-    yield
-    readiness.of_this_process.stay()
-
-
 def test_alive_asks_no_database(client, db, django_assert_num_queries):
     with django_assert_num_queries(0):
         response = client.get("/healthz", **FAR)

@@ -29,7 +29,8 @@ ON_NEXT_PYTHON = (
 # These do not touch the database that the tests run on.
 ON_POSTGRESQL = "not server and not model and not browser"
 PYTEST = ("-m", "pytest", "-n", "2")
-# A browser that shares two cores with the tests, the server and another browser is late at times.
+# Browsers and processes that share two cores with tests are late at times: what fails is tried
+# once more by itself, and both are told.
 ALONE = ("--last-failed", "--last-failed-no-failures", "none", "-n", "0")
 
 
@@ -125,12 +126,17 @@ def _checks() -> Iterator[Check]:
     yield Check("template lint", (_tool("djlint"), "--lint", "--quiet", "templates"))
     yield Check("migrations", (*manage, "makemigrations", "--check", "--dry-run"))
     yield Check("translations", (*manage, "check_translations"))
-    yield Check("tests on SQLite", (sys.executable, *PYTEST, "-m", "not scale and not browser"))
+    yield Check(
+        "tests on SQLite",
+        (sys.executable, *PYTEST, "-m", "not scale and not browser"),
+        again=ALONE,
+    )
     yield Check("tests in the browser", (sys.executable, *PYTEST, "-m", "browser"), again=ALONE)
     yield Check(
         "tests on PostgreSQL and Redis",
         (sys.executable, *PYTEST, "-m", ON_POSTGRESQL),
         services={"DATABASE_URL": "postgresql", "REDIS_URL": "redis"},
+        again=ALONE,
     )
     yield Check(
         f"tests on Python {NEXT_PYTHON}",

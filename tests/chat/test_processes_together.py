@@ -243,12 +243,19 @@ async def test_a_reader_is_told_when_the_process_that_wrote_was_ended(third, sec
         assert reader.turns() == await it.reloaded()
 
 
+_ROWS_GO_AND_COME = """
+import time
+from chat.models import Worker
+
+Worker.objects.all().delete()
+while Worker.objects.count() < 2:  # each writes its own with its next heartbeat
+    time.sleep(0.05)
+"""
+
+
 async def test_processes_whose_rows_are_gone_go_on_answering(first, second, service, installation):
     async with talk(first, second) as it, it.here() as here, it.elsewhere() as elsewhere:
-        await asyncio.to_thread(
-            installation.python,
-            "from chat.models import Worker; Worker.objects.all().delete()",
-        )
+        await asyncio.to_thread(installation.python, _ROWS_GO_AND_COME)
         for page, other in ((here, elsewhere), (elsewhere, here)):
             await page.ask("Still there?")
             other.expected = page.expected

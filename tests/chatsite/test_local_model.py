@@ -25,6 +25,7 @@ base_url = f"http://127.0.0.1:{int(os.environ['LOCAL_MODEL_PORT']) or 4321}/v1"
 print(json.dumps({"base_url": base_url, "name": "stand-in", "context_length": 10, "is_demo": True}))
 sys.stdout.flush()
 sys.stderr.write("key " + os.environ["LOCAL_MODEL_KEY"])
+sys.stderr.flush()
 os.read(0, 1)
 """
 

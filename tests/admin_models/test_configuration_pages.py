@@ -196,7 +196,7 @@ def problems(response: Any) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("text", "place", "says"),
     [
-        ('{"format": 1,}', "line 1, column 14", "member name"),
+        ('{"format": 1, 2}', "line 1, column 15", "member name"),
         (text_of({"name": "deepseek"}), "$.environments[0].groups[0].name", "vendor"),
         (text_of({"name": 3}), "$.environments[0].groups[0].name", "text"),
         (text_of(LAB | {"color": 1}), "$.environments[0].groups[0].color", "no such member"),

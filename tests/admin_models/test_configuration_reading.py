@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,10 +70,18 @@ def test_no_form_of_a_file_breaks_the_reading(members):
 # Reading
 
 
+def test_a_comma_too_many_is_told_where_python_sees_it():
+    """From Python 3.13 on where it stands, before that where the next name should."""
+    (problem,) = reading.read('{"format": 1,}').problems
+    at, said = (13, "comma") if sys.version_info >= (3, 13) else (14, "member name")
+    assert problem.place == f"line 1, column {at}"
+    assert said in problem.sentence
+
+
 @pytest.mark.parametrize(
     ("text", "place", "says"),
     [
-        ('{"format": "x",\n "version": 1,}', "line 2, column 15", "member name"),
+        ('{"format": "x",\n "version": 1, 2}', "line 2, column 16", "member name"),
         ('{"format": "x"\n "version": 1}', "line 2, column 2", '"," is expected'),
         ('{"format" "x"}', "line 1, column 11", '":" is expected'),
         ('{"format": }', "line 1, column 12", "A value is expected"),

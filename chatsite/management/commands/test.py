@@ -145,6 +145,7 @@ def _checks() -> Iterator[Check]:
             "CHATSITE_VENV": str(settings.BASE_DIR / f".venv-{NEXT_PYTHON}"),
             "CHATSITE_NO_MODEL": "1",
         },
+        again=ALONE,
     )
 
 

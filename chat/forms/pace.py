@@ -20,7 +20,7 @@ def check_upload(user_pk: int) -> None:
     _spend(f"upload:{user_pk}", settings.UPLOAD_RATE, TooManyUploads)
 
 
-def _spend(what: str, words: str, refusal: type[TooFast | TooManyUploads]) -> None:
+def _spend(what: str, words: str, refusal: type[TooFast]) -> None:
     rate = rates.Rate.parse(words)
     if wait := rates.spend(what, rate):
         raise refusal(retry_after=wait, most=rate.times, seconds=rate.seconds, wait=wait)

@@ -30,8 +30,8 @@ AT_ONCE: Final = 500
 def add(rows: Collection[Usage], failures: Collection[Failure] = ()) -> None:
     """Add `rows`, and `failures` without rows, to the totals; in the transaction that writes them.
 
-    One statement for each table that gets something; it locks its rows in the order of their keys,
-    so that two writers never wait for each other.
+    One statement for each table that gets something, and two more where a text became long; it
+    locks its rows in the order of their keys, so that no two writers each wait for the other.
     """
     for table, added in counting.additions(rows, failures).of.items():
         _upsert(table, added)

@@ -50,13 +50,10 @@ class TooFast(CloudBaseError):
     )
 
 
-class TooManyUploads(CloudBaseError):
+class TooManyUploads(TooFast):
     """Somebody uploads more than a rate allows."""
 
     code = "too_many_uploads"
-    stage: ClassVar[Stage] = "quota"
-    fixable_by: ClassVar[FixableBy] = "user"
-    is_retryable = True
     user_message = _(
         "That was fast: %(most)d uploads in %(seconds)d seconds are the most here. This one was "
         "not used; please try again in %(wait)d seconds."
